@@ -1,0 +1,147 @@
+"""What a plugin must be able to do: no base class, no decorator.
+
+A registered name resolves to a factory (``"module:attr"``); what the factory returns
+satisfies one of these.  Plugins raise plain Python exceptions.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from reasonbench.records import (
+    Completion,
+    EngineIdentity,
+    Failure,
+    Grade,
+    Problem,
+    Prompt,
+    SampleRequest,
+)
+from reasonbench.results import Audit, Finding, ScanSummary
+from reasonbench.specs import SamplingSpec, TaskSpec
+
+
+@runtime_checkable
+class Task(Protocol):
+    """Problems, and how they are put to a model.
+
+    Factory: ``factory(argument: str | None) -> Task``; the argument is what followed
+    the name in ``name:argument``.
+    """
+
+    @property
+    def spec(self) -> TaskSpec:
+        """What the task is; ``content_digest`` covers all problems."""
+        ...
+
+    def problems(self) -> Iterable[Problem]:
+        """Yield the problems, in a fixed order, with unique and stable ids."""
+        ...
+
+    def prompt(self, problem: Problem) -> Prompt:
+        """Return what is sent for one problem."""
+        ...
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """A model that draws completions.
+
+    Factory: ``factory(model: ModelSpec, engine: EngineSpec) -> Engine``, loading the
+    model; an unusable model raises ``EngineError``.
+    """
+
+    @property
+    def identity(self) -> EngineIdentity:
+        """Everything that changes the draws."""
+        ...
+
+    @property
+    def context_length(self) -> int:
+        """Most tokens of prompt and completion together."""
+        ...
+
+    def render(self, prompt: Prompt) -> str:
+        """Return the text that the model sees, chat template applied."""
+        ...
+
+    def check(self, prompts: Sequence[Prompt], sampling: SamplingSpec) -> None:
+        """Refuse, before sampling, what cannot be sampled.
+
+        Raises:
+            EngineError: no chat template, or prompt + max_tokens beyond the context.
+        """
+        ...
+
+    def sample(
+        self, requests: Iterable[SampleRequest], sampling: SamplingSpec
+    ) -> Iterator[Completion | Failure]:
+        """Yield one Completion or Failure for each request, as each finishes.
+
+        The draw of a request depends on its prompt, its seed and ``sampling`` alone,
+        never on what else is in the batch.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free the model; nothing can be sampled after."""
+        ...
+
+
+@runtime_checkable
+class Grader(Protocol):
+    """A judge of completions.
+
+    Factory: ``factory() -> Grader``.  ``grade`` runs in a worker process that can be
+    killed at any moment, so the factory must be importable there.
+    """
+
+    @property
+    def identity(self) -> str:
+        """Name and version; a new version means new grades."""
+        ...
+
+    def grade(self, problem: Problem, completion: Completion) -> Grade:
+        """Judge one completion.  Raising is a failure of the grader, not a verdict."""
+        ...
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """A search for benchmark problems in teacher traces.
+
+    Factory: ``factory() -> Detector``.
+    """
+
+    @property
+    def identity(self) -> str:
+        """Name and version."""
+        ...
+
+    def detect(
+        self, problems: Sequence[Problem], traces: Sequence[Path]
+    ) -> tuple[list[Finding], ScanSummary]:
+        """Return one Finding a problem, and what was read to get them."""
+        ...
+
+
+class Block(Protocol):
+    """A piece of a report that knows both of its forms."""
+
+    def markdown(self) -> str:
+        """Return GitHub-flavoured Markdown."""
+        ...
+
+
+@runtime_checkable
+class Section(Protocol):
+    """A part of a report.  Factory: ``factory() -> Section``."""
+
+    @property
+    def title(self) -> str:
+        """Heading of the part."""
+        ...
+
+    def render(self, audit: Audit) -> Sequence[Block]:
+        """Return the part's blocks; none leaves the part out."""
+        ...

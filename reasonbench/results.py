@@ -1,0 +1,243 @@
+"""Results: what the records of one model came to.
+
+An ``Audit`` is the one object that reports and gates read; it is written to disk as
+JSON beside the run and can be read back without any of the engines.
+"""
+
+import datetime
+import enum
+from typing import Any
+
+import msgspec
+
+from reasonbench.records import Counts, EngineIdentity, Estimate, Interval, Record
+from reasonbench.specs import AuditSpec, SamplingSpec, TaskSpec
+
+AUDIT_SCHEMA = 1
+"""Version of the Audit's JSON."""
+
+
+class Role(enum.StrEnum):
+    """What a task stands for in an audit."""
+
+    PUBLIC = "public"
+    """A published benchmark, which may have leaked."""
+    HELDOUT = "heldout"
+    """Equally hard problems that cannot have been trained on."""
+
+
+class FindingStatus(enum.StrEnum):
+    """What a detector says of one problem."""
+
+    CONTAMINATED = "contaminated"
+    """It stands in the traces."""
+    SUSPECT = "suspect"
+    """It may; read the evidence."""
+    CLEAN = "clean"
+    """It was searched for and not found."""
+    NOT_CHECKED = "not_checked"
+    """It could not be searched for."""
+
+
+class VerdictWord(enum.StrEnum):
+    """The audit's answer to 'is the score real?'."""
+
+    SUPPORTED = "SUPPORTED"
+    """Nothing was found that speaks against the score."""
+    INFLATED = "INFLATED"
+    """Leaked problems raise it, beyond chance."""
+    INCONCLUSIVE = "INCONCLUSIVE"
+    """The evidence decides nothing."""
+    INVALID = "INVALID"
+    """The run does not measure what it claims to."""
+
+
+class Match(Record, frozen=True, kw_only=True):
+    """One place where a problem stands in a document."""
+
+    document: str
+    """File that holds it."""
+    row: int
+    """0-based row in that file."""
+    field: str
+    """Field of the row, such as ``messages[0].content``."""
+    document_span: tuple[int, int]
+    """Start and end of the match in the field, in characters."""
+    problem_span: tuple[int, int]
+    """Start and end of the match in the problem's statement, in characters."""
+    text: str
+    """Matched text, as the document has it."""
+
+
+class Finding(Record, frozen=True, kw_only=True):
+    """What one detector says of one problem."""
+
+    task: str
+    """Task of the problem."""
+    problem_id: str
+    """Problem concerned."""
+    detector: str
+    """Identity of the detector: name and version."""
+    status: FindingStatus
+    """What it says."""
+    score: float | None = None
+    """Strength of the evidence; 1 is a full match."""
+    p_value: float | None = None
+    """Chance of such a score on a problem that is not there; None where not calibrated."""
+    n_matches: int = 0
+    """Places where it stands; ``matches`` may hold only the first of them."""
+    matches: tuple[Match, ...] = ()
+    """Evidence."""
+
+
+class ScanSummary(Record, frozen=True, kw_only=True):
+    """What was read to search the traces."""
+
+    documents: tuple[str, ...]
+    """Files searched."""
+    rows_read: int
+    """Rows searched."""
+    rows_skipped: dict[str, int]
+    """Rows that could not be searched, by reason."""
+    examples: tuple[str, ...] = ()
+    """First skipped rows, as ``file:row: reason``."""
+
+
+class TaskResult(Record, frozen=True, kw_only=True):
+    """One task's score."""
+
+    spec: TaskSpec
+    """What was measured."""
+    role: Role | None
+    """What the task stands for; None outside an audit."""
+    n: int
+    """Completions a problem that were asked for."""
+    problems: tuple[Counts, ...]
+    """Counts of every problem, those with no grade included."""
+    reasons: dict[str, int]
+    """Completions by the reason of their grade."""
+    ungraded: dict[str, int]
+    """Completions without a verdict, by reason."""
+    n_owed: int
+    """Completions that are still missing."""
+    estimates: tuple[Estimate, ...]
+    """pass@k for each k."""
+
+
+class RunResult(Record, frozen=True, kw_only=True):
+    """What one run came to."""
+
+    path: str
+    """Run directory."""
+    engine: EngineIdentity
+    """What drew the samples."""
+    sampling: SamplingSpec
+    """Every effective sampling parameter."""
+    grader_versions: dict[str, str]
+    """Grader identity by task."""
+    tasks: tuple[TaskResult, ...]
+    """Scores in the order of the tasks asked for."""
+
+
+class Difference(Record, frozen=True, kw_only=True):
+    """Difference of two pass@k."""
+
+    name: str
+    """What is compared: ``leaked - clean``, ``public - heldout``, ``all - clean``."""
+    k: int
+    """k of the metric."""
+    value: float | None
+    """The difference, positive where the first is higher."""
+    interval: Interval | None
+    """Its confidence interval."""
+    level: float
+    """Confidence level."""
+    method: str
+    """How the interval was made."""
+
+
+class VerdictLine(Record, frozen=True, kw_only=True):
+    """The audit's answer for one public benchmark."""
+
+    task: str
+    """Benchmark concerned."""
+    verdict: VerdictWord
+    """The answer."""
+    sentence: str
+    """Why, with the numbers that decided."""
+    would_change: str
+    """What would change this verdict."""
+
+
+class BenchmarkAudit(Record, frozen=True, kw_only=True):
+    """Everything about one public benchmark."""
+
+    task: str
+    """Benchmark concerned."""
+    n_contaminated: int
+    """Problems found in the traces."""
+    n_checked: int
+    """Problems that were searched for."""
+    leaked: tuple[Estimate, ...]
+    """pass@k on the problems found in the traces."""
+    clean: tuple[Estimate, ...]
+    """pass@k on the others."""
+    differences: tuple[Difference, ...]
+    """Comparisons that decide the verdict."""
+
+
+class Audit(Record, frozen=True, kw_only=True):
+    """Everything for one model."""
+
+    schema_version: int
+    """Version of this JSON."""
+    reasonbench: str
+    """Version that made it."""
+    created: datetime.datetime
+    """When, in UTC."""
+    command: tuple[str, ...]
+    """Command that made it."""
+    spec: AuditSpec
+    """What was asked for."""
+    run: RunResult
+    """What was sampled and scored."""
+    scan: ScanSummary | None
+    """What was searched; None where no traces were given."""
+    findings: tuple[Finding, ...]
+    """One a problem and detector."""
+    statements: dict[str, str]
+    """Statement of each contaminated or suspect problem, by ``task/id``."""
+    benchmarks: tuple[BenchmarkAudit, ...]
+    """The public benchmarks."""
+    verdicts: tuple[VerdictLine, ...]
+    """The answers."""
+    limits: tuple[str, ...]
+    """What this audit cannot know, and why."""
+
+
+class GateDecision(enum.StrEnum):
+    """A gate rule's outcome."""
+
+    PASS = "PASS"
+    """The rule holds."""
+    FAIL = "FAIL"
+    """It does not."""
+    INCONCLUSIVE = "INCONCLUSIVE"
+    """The samples do not decide it."""
+
+
+class GateResult(Record, frozen=True, kw_only=True):
+    """One rule's outcome."""
+
+    rule: dict[str, Any]
+    """The rule as written."""
+    decision: GateDecision
+    """Its outcome."""
+    estimate: Estimate | None
+    """The estimate that decided."""
+    sentence: str
+    """Why."""
+
+
+RESULTS: dict[str, type[msgspec.Struct]] = {"Audit": Audit, "RunResult": RunResult}
+"""Result types whose JSON schema ``reasonbench schema`` prints."""

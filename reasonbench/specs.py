@@ -1,0 +1,266 @@
+"""Specs: what a person chose.  Immutable, validated, written as TOML or JSON.
+
+A spec is one msgspec struct: the same definition decodes the file, rejects unknown
+keys and gives ``reasonbench schema NAME`` its JSON schema.  The sentence under a
+field is its only documentation and travels into that schema.
+"""
+
+import datetime
+import enum
+from typing import Annotated, Any
+
+import msgspec
+
+PositiveInt = Annotated[int, msgspec.Meta(ge=1)]
+NonNegativeInt = Annotated[int, msgspec.Meta(ge=0)]
+Proportion = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Level = Annotated[float, msgspec.Meta(gt=0, lt=1)]
+
+
+class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of all specs: frozen, keyword-only, closed."""
+
+
+class CutoffKind(enum.StrEnum):
+    """How a training cutoff is known."""
+
+    CLAIMED = "claimed"
+    """Its makers said so."""
+    BOUNDED = "bounded"
+    """Nobody said so; the upload date of the weights bounds it."""
+
+
+class Cutoff(Spec, frozen=True, kw_only=True):
+    """The day after which nothing can be in the training data."""
+
+    date: datetime.date
+    """Last day that the training data may hold."""
+    kind: CutoffKind
+    """Whether the date was claimed or only bounds the truth."""
+    source: str
+    """Where the date was read."""
+
+
+class Claim(Spec, frozen=True, kw_only=True):
+    """A published score."""
+
+    task: str
+    """Benchmark that the claim is about, by our task name."""
+    metric: str
+    """Metric as published, such as ``pass@1``."""
+    value: Proportion
+    """Claimed score as a proportion in [0, 1]."""
+    n: PositiveInt | None = None
+    """Samples a problem behind the claim, if stated."""
+    source: str = ""
+    """Where the claim was read."""
+    read_on: datetime.date | None = None
+    """Day on which it was read."""
+
+
+class ModelSpec(Spec, frozen=True, kw_only=True):
+    """The model under audit."""
+
+    id: str
+    """Hub id, local folder, or ``embedded:teacher|base|student``."""
+    revision: str | None = None
+    """Hub revision to load; the commit that it resolved to is recorded."""
+    weights_digest: str | None = None
+    """Expected digest of the weights; a model with another digest is refused."""
+    family: str | None = None
+    """Model family, for presets and cutoffs."""
+    cutoff: Cutoff | None = None
+    """Training cutoff, where known."""
+    released: datetime.date | None = None
+    """Day on which the weights were published."""
+    claims: tuple[Claim, ...] = ()
+    """Scores that its makers published."""
+    preset: str | None = None
+    """Name of the sampling preset that was asked for."""
+
+
+class EngineSpec(Spec, frozen=True, kw_only=True):
+    """How the model is run."""
+
+    name: str = "transformers"
+    """Registered engine: ``transformers``, ``vllm`` or a plugin's."""
+    dtype: str = "auto"
+    """``auto``, ``float32``, ``bfloat16``, ``float16`` or ``float64`` where the engine has it."""
+    batch_size: PositiveInt = 512
+    """Most completions in flight at once."""
+    args: dict[str, Any] = {}
+    """Further arguments, passed to the engine as they are."""
+
+
+class SamplingSpec(Spec, frozen=True, kw_only=True):
+    """How one completion is drawn.  Every field is sent to the engine, always."""
+
+    temperature: Annotated[float, msgspec.Meta(ge=0, le=100)] = 1.0
+    """Softmax temperature; 0 is greedy."""
+    top_p: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
+    """Nucleus mass; 1 keeps every token."""
+    top_k: NonNegativeInt = 0
+    """Most likely tokens kept; 0 keeps every token."""
+    min_p: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.0
+    """Least probability, relative to the likeliest token; 0 keeps every token."""
+    max_tokens: PositiveInt | None = None
+    """Most new tokens in a completion; reaching it is a truncation.  Without it, three
+    quarters of the model's context and at most 32,768; what it came to is recorded."""
+    stop: tuple[Annotated[str, msgspec.Meta(min_length=1)], ...] = ()
+    """Strings that end a completion; never set one that may occur in the thinking."""
+    seed: NonNegativeInt = 0
+    """Run seed; a problem's base seed is derived from it."""
+    presence_penalty: Annotated[float, msgspec.Meta(ge=-2, le=2)] = 0.0
+    """Taken off the logit of every token already generated."""
+    repetition_penalty: Annotated[float, msgspec.Meta(gt=0, le=10)] = 1.0
+    """Divides positive and multiplies negative logits of tokens already seen; 1 is off."""
+
+
+class TaskSpec(Spec, frozen=True, kw_only=True):
+    """What a task is, as the results that came from it must say."""
+
+    name: str
+    """Name under which results are kept."""
+    version: str = "1"
+    """Version of the task's definition."""
+    source: str = ""
+    """File, Hub dataset or generator that the problems came from."""
+    revision: str | None = None
+    """Revision of that source."""
+    split: str | None = None
+    """Split of that source."""
+    content_digest: str | None = None
+    """Digest of all problems; a changed benchmark shows here."""
+    prompt_template: str | None = None
+    """Template that made the prompts, as written."""
+    grader: str = "exact"
+    """Registered grader that judges the completions."""
+    license: str | None = None
+    """Licence of the problems."""
+    published: datetime.date | None = None
+    """Day on which the problems became public."""
+
+
+class RunSpec(Spec, frozen=True, kw_only=True):
+    """Sampling and grading of some tasks with one model."""
+
+    model: ModelSpec
+    """The model that is sampled."""
+    tasks: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+    """Task names, ``lm_eval:<name>``, or paths of YAML and JSONL files."""
+    engine: EngineSpec = EngineSpec()
+    """How it is run."""
+    sampling: SamplingSpec = SamplingSpec()
+    """How completions are drawn."""
+    n: PositiveInt = 16
+    """Completions a problem."""
+    limit: PositiveInt | None = None
+    """Only the first so many problems of each task."""
+    grader: str | None = None
+    """Judge every task with this grader, in place of its own."""
+
+
+class AuditSpec(Spec, frozen=True, kw_only=True):
+    """One audit: what to sample, what to scan, how to decide."""
+
+    model: ModelSpec
+    """The model under audit."""
+    public: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+    """Public benchmarks, which may have leaked."""
+    heldout: tuple[str, ...] = ()
+    """Equally hard problems that cannot have been in the training data."""
+    traces: tuple[str, ...] = ()
+    """Teacher traces that the model was trained on: JSONL, .jsonl.zst or .jsonl.gz."""
+    detectors: tuple[str, ...] = ("exact",)
+    """Registered detectors that search the traces."""
+    engine: EngineSpec = EngineSpec()
+    """How the model is run."""
+    sampling: SamplingSpec = SamplingSpec()
+    """How completions are drawn."""
+    n: PositiveInt = 16
+    """Completions a problem."""
+    ks: tuple[PositiveInt, ...] = (1, 4, 16)
+    """Values of k that pass@k is reported for."""
+    level: Level = 0.95
+    """Confidence level of every interval."""
+    limit: PositiveInt | None = None
+    """Only the first so many problems of each task."""
+
+    def run_spec(self) -> RunSpec:
+        """Return the sampling that this audit needs: its public and held-out tasks."""
+        return RunSpec(
+            model=self.model,
+            tasks=tuple(dict.fromkeys((*self.public, *self.heldout))),
+            engine=self.engine,
+            sampling=self.sampling,
+            n=self.n,
+            limit=self.limit,
+        )
+
+
+class GateRule(Spec, frozen=True, kw_only=True):
+    """One condition that a model must meet."""
+
+    task: str
+    """Task that the rule is about."""
+    metric: str = "pass@1"
+    """Metric that is compared, such as ``pass@1``."""
+    at_least: Proportion | None = None
+    """Absolute bound that the metric must reach."""
+    margin: Proportion | None = None
+    """Most that the metric may fall below the baseline's."""
+    level: Level = 0.95
+    """Confidence level of the decision."""
+
+
+class GatePolicy(Spec, frozen=True, kw_only=True):
+    """The rules that decide whether a model passes."""
+
+    rules: Annotated[tuple[GateRule, ...], msgspec.Meta(min_length=1)]
+    """All of them must hold."""
+
+
+class StudyArm(Spec, frozen=True, kw_only=True):
+    """One way of training a student."""
+
+    name: str
+    """Name of the arm in tables and plots."""
+    objective: str
+    """Training objective, such as ``sft``."""
+    learning_rate: Annotated[float, msgspec.Meta(gt=0)]
+    """Peak learning rate."""
+    steps: PositiveInt
+    """Optimizer steps."""
+
+
+class StudySpec(Spec, frozen=True, kw_only=True):
+    """A controlled comparison of training arms."""
+
+    teacher: ModelSpec
+    """Model that the traces come from."""
+    student: ModelSpec
+    """Model that every arm starts from."""
+    tasks: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+    """Tasks that every checkpoint is sampled on."""
+    arms: Annotated[tuple[StudyArm, ...], msgspec.Meta(min_length=1)]
+    """What is compared."""
+    seeds: Annotated[tuple[NonNegativeInt, ...], msgspec.Meta(min_length=1)] = (0,)
+    """Training seeds; every arm runs with each."""
+    n: PositiveInt = 64
+    """Completions a problem."""
+
+
+SPECS: dict[str, type[Spec]] = {
+    spec.__name__: spec
+    for spec in (
+        ModelSpec,
+        EngineSpec,
+        SamplingSpec,
+        TaskSpec,
+        RunSpec,
+        AuditSpec,
+        GatePolicy,
+        StudySpec,
+    )
+}
+"""Every spec that can be written in a file, by the name that ``reasonbench schema`` takes."""
