@@ -179,8 +179,9 @@ class AuditSpec(Spec, frozen=True, kw_only=True):
     """How completions are drawn."""
     n: PositiveInt = 16
     """Completions a problem."""
-    ks: tuple[PositiveInt, ...] = (1, 4, 16)
-    """Values of k that pass@k is reported for."""
+    ks: tuple[PositiveInt, ...] = ()
+    """Values of k that pass@k is reported for; by default the powers of two up to n.
+    k = 1 is always among them: the verdict rests on it."""
     level: Level = 0.95
     """Confidence level of every interval."""
     limit: PositiveInt | None = None

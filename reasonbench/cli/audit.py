@@ -1,0 +1,142 @@
+"""``reasonbench audit`` and ``reasonbench demo``."""
+
+import datetime
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reasonbench.cli.options import default_out, gather, output_options, run_options
+
+if TYPE_CHECKING:
+    from reasonbench.results import Audit
+
+DEMO_N = 32
+DEMO_MAX_TOKENS = 320
+REPORT_FILE = "report.md"
+
+
+@click.command(
+    epilog="Example: reasonbench audit embedded:student --public countdown_public "
+    "--heldout countdown_heldout --traces traces.jsonl.zst"
+)
+@click.argument("model")
+@click.option("--public", multiple=True, help="Public benchmark, which may have leaked.")
+@click.option("--heldout", multiple=True, help="Equally hard problems that cannot have leaked.")
+@click.option("--traces", multiple=True, help="Teacher traces: .jsonl, .jsonl.zst, .jsonl.gz.")
+@click.option("--detector", "detectors", multiple=True, help="[default: exact]")
+@click.option("-k", "ks", type=int, multiple=True, help="k of pass@k.  [default: 1, 2, 4 ... n]")
+@click.option("--level", type=float, help="Confidence level.  [default: 0.95]")
+@run_options
+@click.option("--md", type=click.Path(path_type=Path, dir_okay=False), help="Report's file.")
+@output_options
+def audit(
+    model: str,
+    output: str,
+    out: Path | None,
+    workers: int | None,
+    md: Path | None,
+    **flags: Any,
+) -> None:
+    """Audit MODEL: sample, search its traces, score without what leaked, decide.
+
+    MODEL is a Hub id, a local folder, embedded:teacher|base|student, or a TOML file with
+    an AuditSpec (`reasonbench schema AuditSpec`); flags win over the file.
+    """
+    from reasonbench.cli.specs import build_spec
+    from reasonbench.specs import AuditSpec
+
+    spec = build_spec(AuditSpec, model, gather(flags))
+    _audit(spec, out or default_out(spec.model.id), md, workers, output)
+
+
+@click.command(epilog="Example: reasonbench demo -n 8")
+@click.option("-n", "n", type=click.IntRange(min=1), default=DEMO_N, show_default=True)
+@click.option("--engine", default="transformers", show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Run directory.  [default: a new one, runs/demo-<time>]",
+)
+@output_options
+def demo(n: int, engine: str, seed: int, out: Path | None, output: str) -> None:
+    """Audit the shipped tiny student against its shipped traces, on a CPU.
+
+    The student learned Countdown from a teacher's traces, and a quarter of the public
+    benchmark was planted in them.  All numbers come from sampling done in this call.
+    """
+    from reasonbench import resources
+    from reasonbench.specs import AuditSpec, EngineSpec, ModelSpec, SamplingSpec
+
+    now = datetime.datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+    spec = AuditSpec(
+        model=ModelSpec(id="embedded:student"),
+        public=("countdown_public",),
+        heldout=("countdown_heldout",),
+        traces=(str(resources.embedded_traces()),),
+        engine=EngineSpec(name=engine),
+        sampling=SamplingSpec(max_tokens=DEMO_MAX_TOKENS, seed=seed),
+        n=n,
+    )
+    _audit(spec, out or Path("runs") / f"demo-{now}", None, None, output)
+
+
+def _audit(spec: Any, directory: Path, md: Path | None, workers: int | None, output: str) -> None:
+    from reasonbench.audit import run_audit
+    from reasonbench.cli.output import Talk, print_json, say
+    from reasonbench.report import markdown
+
+    with Talk() as talk:
+        result = run_audit(spec, directory, reporter=talk, workers=workers, command=sys.argv)
+    report = markdown.write(result, md or directory / REPORT_FILE)
+    if output == "json":
+        print_json(result)
+    else:
+        show_audit(result)
+    say(f"report: {report}")
+    owed = sum(task.n_owed for task in result.run.tasks)
+    if owed:
+        say(f"error: {owed:,} completions have no grade yet\nhint: the same command goes on")
+        raise click.exceptions.Exit(5)
+
+
+def show_audit(result: "Audit") -> None:
+    """Print the verdict table and the sentences behind it."""
+    from reasonbench.cli.output import print_table
+    from reasonbench.records import Estimate
+    from reasonbench.report.text import interval, percent
+    from reasonbench.results import Role
+
+    def score(estimates: tuple[Estimate, ...]) -> str:
+        first = next((e for e in estimates if e.k == 1), None)
+        return (
+            "-" if first is None else f"{percent(first.value)} ({interval(first.superpopulation)})"
+        )
+
+    heldout = [score(t.estimates) for t in result.run.tasks if t.role is Role.HELDOUT]
+    rows = []
+    for line, benchmark in zip(result.verdicts, result.benchmarks, strict=True):
+        task = next(t for t in result.run.tasks if t.spec.name == line.task)
+        found = (
+            f"{benchmark.n_contaminated} of {len(task.problems)}" if result.scan else "not searched"
+        )
+        rows.append(
+            (
+                line.task,
+                score(task.estimates),
+                found,
+                score(benchmark.clean) if benchmark.leaked else "-",
+                score(benchmark.leaked),
+                ", ".join(heldout) or "-",
+                line.verdict.value,
+            )
+        )
+    print_table(
+        f"{result.spec.model.id}: pass@1 (95% interval)",
+        ("benchmark", "all", "in traces", "without these", "only these", "held out", "verdict"),
+        rows,
+    )
+    for line in result.verdicts:
+        click.echo(f"{line.task}: {line.verdict.value}. {line.sentence}")

@@ -1,0 +1,124 @@
+"""Options that several commands share, and how they become specs.
+
+A flag that was not given is None and leaves the file's value, or the spec's default,
+as it is; so a flag always wins over the TOML file.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+MODEL_FIELDS = ("revision",)
+ENGINE_FIELDS = ("name", "dtype", "batch_size", "args")
+SAMPLING_FIELDS = (
+    "temperature",
+    "top_p",
+    "top_k",
+    "min_p",
+    "max_tokens",
+    "stop",
+    "seed",
+    "presence_penalty",
+    "repetition_penalty",
+)
+
+
+def chain(*decorators: Callable[[F], F]) -> Callable[[F], F]:
+    """Return one decorator for several, the first one listed first in the help."""
+
+    def apply(function: F) -> F:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return apply
+
+
+def output_options(function: F) -> F:
+    """Add --format."""
+    return chain(
+        click.option(
+            "--format",
+            "output",
+            type=click.Choice(["table", "json"]),
+            default="table",
+            show_default=True,
+            help="What stdout gets.",
+        )
+    )(function)
+
+
+def run_options(function: F) -> F:
+    """Add everything that says how a model is sampled and graded."""
+    return chain(
+        click.option("-n", "n", type=int, help="Completions a problem.  [default: 16]"),
+        click.option("--limit", type=int, help="Only the first so many problems of each task."),
+        click.option(
+            "--engine", "name", help="transformers, vllm or a plugin's.  [default: transformers]"
+        ),
+        click.option("--dtype", help="auto, float32, bfloat16, float16.  [default: auto]"),
+        click.option("--batch-size", type=int, help="Most completions in flight.  [default: 512]"),
+        click.option(
+            "--engine-arg",
+            "engine_args",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Passed to the engine.",
+        ),
+        click.option("--revision", help="Hub revision of the model."),
+        click.option("--temperature", type=float, help="0 is greedy.  [default: 1.0]"),
+        click.option("--top-p", type=float, help="Nucleus mass.  [default: 1.0]"),
+        click.option("--top-k", type=int, help="0 keeps every token.  [default: 0]"),
+        click.option("--min-p", type=float, help="[default: 0.0]"),
+        click.option("--max-tokens", type=int, help="[default: 3/4 of the context, at most 32768]"),
+        click.option("--stop", multiple=True, help="String that ends a completion."),
+        click.option("--seed", type=int, help="Run seed.  [default: 0]"),
+        click.option("--presence-penalty", type=float, help="[default: 0.0]"),
+        click.option("--repetition-penalty", type=float, help="[default: 1.0]"),
+        click.option(
+            "--out",
+            type=click.Path(path_type=Path, file_okay=False),
+            help="Run directory; one that exists is gone on with.  [default: runs/<model>]",
+        ),
+        click.option("--workers", type=click.IntRange(min=1), help="Grader processes."),
+    )(function)
+
+
+def gather(flags: dict[str, Any], base: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return the spec's fields: ``base`` (a TOML file's) with the flags laid over it."""
+    data: dict[str, Any] = dict(base or {})
+    groups = {"engine": ENGINE_FIELDS, "sampling": SAMPLING_FIELDS, "model": MODEL_FIELDS}
+    flags = dict(flags)
+    flags["args"] = parse_pairs(flags.pop("engine_args", ()))
+    for group, fields in groups.items():
+        given = {f: v for f in fields if (v := flags.pop(f, None)) not in (None, (), {})}
+        if given:
+            data[group] = {**data.get(group, {}), **given}
+    data.update({name: value for name, value in flags.items() if value not in (None, ())})
+    return data
+
+
+def parse_pairs(pairs: tuple[str, ...]) -> dict[str, Any]:
+    """Return ``KEY=VALUE`` flags as a dict; a value that is JSON becomes what it says."""
+    import msgspec
+
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        key, separator, value = pair.partition("=")
+        if not separator or not key:
+            raise click.UsageError(f"--engine-arg takes KEY=VALUE, got {pair!r}")
+        try:
+            values[key] = msgspec.json.decode(value)
+        except msgspec.DecodeError:
+            values[key] = value
+    return values
+
+
+def default_out(model_id: str) -> Path:
+    """Return ``runs/<model>`` with the model's id made fit for a folder name."""
+    name = "".join(c if c.isalnum() or c in "-._" else "-" for c in model_id).strip("-.")
+    return Path("runs") / (name or "model")

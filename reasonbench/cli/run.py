@@ -1,0 +1,104 @@
+"""``reasonbench run`` and ``reasonbench regrade``."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reasonbench.cli.options import default_out, gather, output_options, run_options
+
+if TYPE_CHECKING:
+    from reasonbench.results import RunResult
+
+INCOMPLETE = 5
+"""Exit code of a run that still owes completions or grades."""
+
+
+@click.command(epilog="Example: reasonbench run embedded:teacher --task countdown_public -n 16")
+@click.argument("model")
+@click.option(
+    "--task",
+    "-t",
+    "tasks",
+    multiple=True,
+    help="Task name, lm_eval:<name>, or a .yaml or .jsonl file; may be repeated.",
+)
+@run_options
+@click.option("--grader", help="Judge every task with this grader.")
+@output_options
+def run(model: str, output: str, out: Path | None, workers: int | None, **flags: Any) -> None:
+    """Sample MODEL on tasks, grade, and print pass@k.
+
+    MODEL is a Hub id, a local folder, embedded:teacher|base|student, or a TOML file with
+    a RunSpec (`reasonbench schema RunSpec`); flags win over the file.  What the run
+    directory holds already is not sampled again: the same command goes on after any
+    end, and a larger -n tops up.
+    """
+    from reasonbench.cli.output import Talk
+    from reasonbench.cli.specs import build_spec
+    from reasonbench.run import execute
+    from reasonbench.specs import RunSpec
+
+    spec = build_spec(RunSpec, model, gather(flags))
+    directory = out or default_out(spec.model.id)
+    with Talk() as talk:
+        result = execute(spec, directory, reporter=talk, workers=workers, command=sys.argv)
+    show_run(result, output)
+
+
+@click.command(epilog="Example: reasonbench regrade runs/model --grader math")
+@click.argument("run_directory", type=click.Path(path_type=Path))
+@click.option("--grader", help="Judge every task with this grader from now on.")
+@click.option("--reload-tasks", is_flag=True, help="Read the tasks again, for corrected answers.")
+@click.option("--workers", type=click.IntRange(min=1), help="Grader processes.")
+@output_options
+def regrade(
+    run_directory: Path, grader: str | None, reload_tasks: bool, workers: int | None, output: str
+) -> None:
+    """Grade the stored completions of a run again, without a model."""
+    from reasonbench import run as runs
+    from reasonbench.cli.output import Talk
+
+    with Talk() as talk:
+        result = runs.regrade(
+            run_directory,
+            grader=grader,
+            reload_tasks=reload_tasks,
+            reporter=talk,
+            workers=workers,
+            command=sys.argv,
+        )
+    show_run(result, output)
+
+
+def show_run(result: "RunResult", output: str) -> None:
+    """Print a run's scores; a run that owes something ends with exit code 5."""
+    from reasonbench.cli.output import print_json, print_table, say
+    from reasonbench.report.text import interval, percent
+
+    if output == "json":
+        print_json(result)
+    else:
+        for task in result.tasks:
+            reasons = ", ".join(f"{n:,} {r}" for r, n in (task.reasons | task.ungraded).items())
+            print_table(
+                f"{task.spec.name}: {len(task.problems)} problems x {task.n} ({reasons})",
+                ("k", "pass@k", "95% other problems", "95% same problems", "problems", "notes"),
+                [
+                    (
+                        str(e.k),
+                        percent(e.value),
+                        interval(e.superpopulation),
+                        interval(e.fixed),
+                        str(e.n_problems),
+                        ", ".join(e.flags),
+                    )
+                    for e in task.estimates
+                ],
+            )
+    say(f"run directory: {result.path}")
+    owed = sum(task.n_owed for task in result.tasks)
+    if owed:
+        say(f"error: {owed:,} completions have no grade yet\nhint: the same command goes on")
+        raise click.exceptions.Exit(INCOMPLETE)

@@ -1,0 +1,1 @@
+"""Searches for benchmark problems in teacher traces."""

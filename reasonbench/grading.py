@@ -1,0 +1,75 @@
+"""Grading beside sampling.
+
+Each grader runs in a pool of processes that can be killed.  While the engine draws,
+finished completions are offered to the pools and taken only where there is room, so
+the engine never waits; ``finish`` then grades from the store whatever is left.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from reasonbench.graders.pool import GraderPool
+from reasonbench.records import Completion, Failure, Grade, Problem
+from reasonbench.store import Store
+
+
+class Grading:
+    """The grader pools of one plan, writing their grades to its store."""
+
+    def __init__(
+        self, store: Store, plan_id: str, graders: Mapping[str, str], *, workers: int
+    ) -> None:
+        names = sorted(set(graders.values()))
+        share = max(1, workers // len(names))
+        self._store = store
+        self._plan_id = plan_id
+        self._pools = {name: GraderPool(name, workers=share) for name in names}
+        self._pool_of = {task: self._pools[name] for task, name in graders.items()}
+        self._in_flight: set[str] = set()
+        self.identities = {task: pool.identity for task, pool in self._pool_of.items()}
+        self.n_graded = 0
+        self.n_failed = 0
+
+    def offer(self, pairs: Iterable[tuple[Problem, Completion]]) -> None:
+        """Grade those completions that a pool has room for, and collect what is done."""
+        for problem, completion in pairs:
+            pool = self._pool_of[completion.task]
+            if not pool.full:
+                self._submit(pool, problem, completion)
+        self._collect(block=False)
+
+    def finish(self, advance: Callable[[int], None]) -> None:
+        """Grade everything that has no grade yet; a grader that raises leaves it owed."""
+        while self._in_flight:
+            advance(self._collect(block=True))
+        for problem, completion in self._store.ungraded(self._plan_id, self.identities):
+            pool = self._pool_of[completion.task]
+            while pool.full:
+                advance(self._collect(block=True))
+            self._submit(pool, problem, completion)
+        while self._in_flight:
+            advance(self._collect(block=True))
+
+    def close(self) -> None:
+        """End the worker processes."""
+        for pool in self._pools.values():
+            pool.close()
+
+    def _submit(self, pool: GraderPool, problem: Problem, completion: Completion) -> None:
+        self._in_flight.add(completion.key)
+        pool.submit(problem, completion)
+
+    def _collect(self, *, block: bool) -> int:
+        outcomes: list[Grade | Failure] = []
+        for pool in self._pools.values():
+            if pool.pending:
+                outcomes += pool.drain(block=block)
+        grades = [o for o in outcomes if isinstance(o, Grade)]
+        failures = [o for o in outcomes if isinstance(o, Failure)]
+        if grades:
+            self._store.add_grades(self._plan_id, grades)
+        if failures:
+            self._store.add_failures(failures)
+        self._in_flight.difference_update(o.key for o in outcomes)
+        self.n_graded += len(grades)
+        self.n_failed += len(failures)
+        return len(outcomes)

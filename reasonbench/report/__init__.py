@@ -1,0 +1,1 @@
+"""An Audit becomes sections, sections become blocks, blocks become Markdown."""

@@ -1,0 +1,212 @@
+"""The built-in sections, one class each."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from reasonbench.protocols import Block
+from reasonbench.records import Estimate
+from reasonbench.report.blocks import Bullets, Paragraph, Table, Verbatim
+from reasonbench.report.text import interval, percent, points, points_interval
+from reasonbench.results import Audit, FindingStatus, TaskResult
+from reasonbench.specs import SamplingSpec
+
+MAX_EVIDENCE = 50
+"""Problems whose evidence is printed in full; the audit file holds all."""
+FOUND = (FindingStatus.CONTAMINATED, FindingStatus.SUSPECT)
+
+
+class VerdictSection:
+    """The answer, and what decided it."""
+
+    title = "Verdict"
+
+    def render(self, audit: Audit) -> Sequence[Block]:
+        """Return a sentence and a table a benchmark."""
+        blocks: list[Block] = []
+        for line, benchmark in zip(audit.verdicts, audit.benchmarks, strict=True):
+            task = next(t for t in audit.run.tasks if t.spec.name == line.task)
+            heldout = [t for t in audit.run.tasks if t.role is not None and t.role != task.role]
+            rows = [_score_row("all problems", task.estimates)]
+            if benchmark.leaked:
+                rows.append(_score_row("without what leaked", benchmark.clean))
+                rows.append(_score_row("only what leaked", benchmark.leaked))
+            rows += [_score_row(f"held out: {t.spec.name}", t.estimates) for t in heldout]
+            blocks += [
+                Paragraph(f"{line.task}: {line.verdict}. {line.sentence}"),
+                Table(("", "problems", "pass@1", "other problems", "same problems"), tuple(rows)),
+                Paragraph(f"What would change this verdict: {line.would_change}."),
+            ]
+        return blocks
+
+
+class ScoresSection:
+    """pass@k of every task."""
+
+    title = "Scores"
+
+    def render(self, audit: Audit) -> Sequence[Block]:
+        """Return a table a task."""
+        return [_scores_table(task) for task in audit.run.tasks]
+
+
+class LeaksSection:
+    """What was searched, what was found, what it costs."""
+
+    title = "Contamination"
+
+    def render(self, audit: Audit) -> Sequence[Block]:
+        """Return the account of the search, the problems found and the differences."""
+        if audit.scan is None:
+            return [Paragraph("No teacher traces were given, so none were searched.")]
+        skipped = sum(audit.scan.rows_skipped.values())
+        blocks: list[Block] = [
+            Paragraph(
+                f"{audit.scan.rows_read:,} rows of {len(audit.scan.documents)} trace file(s) were "
+                f"searched, {skipped:,} could not be ({_reasons(audit.scan.rows_skipped)})."
+            )
+        ]
+        rows = [_search_row(audit, task) for task in audit.run.tasks]
+        header = ("task", "role", "searched", "found", "places in the traces")
+        blocks.append(Table(header, tuple(rows)))
+        differences = [(b.task, d) for b in audit.benchmarks for d in b.differences]
+        if differences:
+            blocks.append(
+                Table(
+                    ("task", "difference", "k", "points", f"{audit.spec.level:.0%} interval"),
+                    tuple(
+                        (task, d.name, str(d.k), points(d.value), points_interval(d.interval))
+                        for task, d in differences
+                    ),
+                    caption="Differences of pass@k in percentage points.",
+                )
+            )
+        return blocks
+
+
+class EvidenceSection:
+    """Each problem found, beside the place where it stands."""
+
+    title = "Evidence"
+
+    def render(self, audit: Audit) -> Sequence[Block]:
+        """Return the problems found with their first place in the traces."""
+        found = [f for f in audit.findings if f.status in FOUND and f.matches]
+        if not found:
+            return []
+        blocks: list[Block] = [
+            Table(
+                ("task", "problem", "status", "places", "first place", "found by"),
+                tuple(
+                    (
+                        f.task,
+                        f.problem_id,
+                        f.status,
+                        str(f.n_matches),
+                        f"{f.matches[0].document} row {f.matches[0].row}",
+                        f.detector,
+                    )
+                    for f in found
+                ),
+            )
+        ]
+        for finding in found[:MAX_EVIDENCE]:
+            match = finding.matches[0]
+            statement = audit.statements.get(f"{finding.task}/{finding.problem_id}", "")
+            blocks.append(Verbatim(f"Problem {finding.task}/{finding.problem_id}", statement))
+            blocks.append(
+                Verbatim(
+                    f"in {match.document}, row {match.row}, {match.field}, characters "
+                    f"{match.document_span[0]} to {match.document_span[1]}",
+                    match.text,
+                )
+            )
+        if len(found) > MAX_EVIDENCE:
+            blocks.append(Paragraph(f"{len(found) - MAX_EVIDENCE} more stand in the audit file."))
+        return blocks
+
+
+class MethodSection:
+    """What was run, how it was counted, and what it cannot show."""
+
+    title = "Method and limits"
+
+    def render(self, audit: Audit) -> Sequence[Block]:
+        """Return the settings and the limits."""
+        engine, sampling = audit.run.engine, audit.run.sampling
+        versions = ", ".join(f"{k} {v}" for k, v in engine.versions.items())
+        graders = ", ".join(f"{task}: {name}" for task, name in audit.run.grader_versions.items())
+        rows = (
+            ("model", engine.model),
+            ("revision", engine.revision or "local files"),
+            ("weights digest", engine.weights_digest),
+            ("engine", f"{engine.engine}, {engine.dtype} ({versions})"),
+            ("sampling", _settings(sampling)),
+            ("graders", graders),
+            ("reasonbench", audit.reasonbench),
+            ("made", audit.created.isoformat(timespec="seconds")),
+            ("command", " ".join(audit.command) or "-"),
+        )
+        return [
+            Table(("", ""), rows),
+            Paragraph(
+                "pass@k is the unbiased estimate of Chen et al. (2021), the mean over problems. "
+                "'Other problems' is the anchored Dirichlet (Gaffke) interval: what other problems "
+                "of the kind could give. 'Same problems' is Wilson's at the effective sample size: "
+                "what new samples on these problems could give. A truncated completion counts as "
+                "wrong; one without a verdict counts as neither."
+            ),
+            Bullets(audit.limits),
+        ]
+
+
+def _search_row(audit: Audit, task: TaskResult) -> tuple[str, ...]:
+    mine = [f for f in audit.findings if f.task == task.spec.name]
+    found = [f for f in mine if f.status in FOUND]
+    searched = sum(f.status is not FindingStatus.NOT_CHECKED for f in mine)
+    places = sum(f.n_matches for f in found)
+    return (task.spec.name, str(task.role or "-"), str(searched), str(len(found)), str(places))
+
+
+def _score_row(name: str, estimates: Sequence[Estimate]) -> tuple[str, ...]:
+    first = next((e for e in estimates if e.k == 1), None)
+    if first is None:
+        return (name, "0", "-", "-", "-")
+    return (
+        name,
+        str(first.n_problems),
+        percent(first.value),
+        interval(first.superpopulation),
+        interval(first.fixed),
+    )
+
+
+def _scores_table(task: TaskResult) -> Table:
+    notes = [f"{len(task.problems)} problems, n = {task.n}", _reasons(task.reasons)]
+    if task.ungraded:
+        notes.append(f"no verdict: {_reasons(task.ungraded)}")
+    if task.n_owed:
+        notes.append(f"{task.n_owed} completions missing")
+    return Table(
+        ("k", "pass@k", "other problems", "same problems", "left out", "notes"),
+        tuple(
+            (
+                str(e.k),
+                percent(e.value),
+                interval(e.superpopulation),
+                interval(e.fixed),
+                str(e.n_excluded),
+                ", ".join(e.flags),
+            )
+            for e in task.estimates
+        ),
+        caption=f"{task.spec.name}: {'; '.join(notes)}",
+    )
+
+
+def _reasons(reasons: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} {reason}" for reason, count in reasons.items()) or "none"
+
+
+def _settings(sampling: SamplingSpec) -> str:
+    return ", ".join(f"{k} {v}" for k, v in msgspec.to_builtins(sampling).items())

@@ -1,0 +1,60 @@
+"""Numbers and hostile text, made fit to print.
+
+Everything that a model, a trace file or a benchmark wrote passes through ``visible``
+(control, zero-width and bidirectional characters become their code points) and then
+through ``cell`` or ``fenced``, so it can neither leave its place nor hide in it.
+"""
+
+import re
+import unicodedata
+
+from reasonbench.records import Interval
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~$&@])")
+_HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def percent(value: float | None) -> str:
+    """Return a proportion as ``31.2%``, or a dash where there is none."""
+    return "-" if value is None else f"{100 * value:.1f}%"
+
+
+def points(value: float | None) -> str:
+    """Return a difference of proportions as ``+12.3``, in percentage points."""
+    return "-" if value is None else f"{100 * value:+.1f}"
+
+
+def interval(value: Interval | None) -> str:
+    """Return an interval of proportions as ``25.1 to 38.0%``."""
+    return "-" if value is None else f"{100 * value.low:.1f} to {100 * value.high:.1f}%"
+
+
+def points_interval(value: Interval | None) -> str:
+    """Return an interval of differences as ``+2.1 to +9.8``."""
+    return "-" if value is None else f"{100 * value.low:+.1f} to {100 * value.high:+.1f}"
+
+
+def visible(text: str) -> str:
+    """Return ``text`` with characters that do not show replaced by ``<U+XXXX>``."""
+    return "".join(
+        f"<U+{ord(ch):04X}>" if ch not in "\n\t" and unicodedata.category(ch) in _HIDDEN else ch
+        for ch in text
+    )
+
+
+def cell(text: str, limit: int = 400) -> str:
+    """Return ``text`` as one line of literal Markdown, at most ``limit`` characters of it."""
+    flat = " ".join(visible(text).split())
+    if len(flat) > limit:
+        flat = flat[: limit - 1] + "…"
+    return _MARKDOWN.sub(r"\\\1", flat)
+
+
+def fenced(text: str, limit: int = 2000) -> str:
+    """Return ``text`` as a literal block whose fence is longer than any run within."""
+    shown = visible(text)
+    if len(shown) > limit:
+        shown = shown[: limit - 1] + "…"
+    longest = max((len(run) for run in re.findall(r"`+", shown)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{shown}\n{fence}"

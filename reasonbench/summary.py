@@ -1,0 +1,192 @@
+"""Grades to counts to estimates: what a run directory's grades came to.
+
+Nothing here samples, grades or writes; the same store gives the same result.  A
+completion that is missing, or has no verdict, is counted as such and is never in n.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from reasonbench import plugins, stats
+from reasonbench.errors import ReasonbenchError
+from reasonbench.records import Counts, Estimate, FinishReason, Grade, Interval, Plan, Verdict
+from reasonbench.results import Role, RunResult, TaskResult
+from reasonbench.store import Store
+
+DISPLAY_ANCHOR = 0.5
+"""Anchor of the Gaffke interval that is shown; decisions use ``DECISION_ANCHOR``."""
+DECISION_ANCHOR = 1.0
+"""Anchor of the Gaffke interval that decides a verdict: conservative."""
+
+
+class _Tally:
+    """One problem's grades, being counted."""
+
+    def __init__(self) -> None:
+        self.n = self.c = self.truncated_wrong = 0
+        self.reasons: Counter[str] = Counter()
+        self.ungraded: Counter[str] = Counter()
+
+    def add(self, grade: Grade, finish: FinishReason) -> None:
+        if grade.verdict is Verdict.UNGRADED:
+            self.ungraded[grade.reason] += 1
+            return
+        self.n += 1
+        self.reasons[grade.reason] += 1
+        if grade.verdict is Verdict.CORRECT:
+            self.c += 1
+        elif finish is FinishReason.LENGTH:
+            self.truncated_wrong += 1
+
+    def counts(self, problem_id: str, asked: int) -> Counts:
+        return Counts(
+            problem_id=problem_id,
+            n=self.n,
+            c=self.c,
+            c_if_truncated_right=self.c + self.truncated_wrong,
+            reasons=dict(sorted(self.reasons.items())),
+            ungraded=dict(sorted(self.ungraded.items())),
+            owed=asked - self.n - self.ungraded.total(),
+        )
+
+
+def default_ks(n: int) -> tuple[int, ...]:
+    """Return the powers of two up to n."""
+    return tuple(2**i for i in range(n.bit_length()))
+
+
+def grader_identities(plan: Plan) -> dict[str, str]:
+    """Return the identity of each task's grader, as it is installed now."""
+    identities: dict[str, str] = {}
+    for name in set(plan.graders.values()):
+        identities[name] = plugins.GRADERS.get(name)().identity
+    return {task: identities[name] for task, name in plan.graders.items()}
+
+
+def estimate_pass_at_k(
+    counts: Sequence[Counts],
+    ks: Sequence[int],
+    *,
+    level: float = 0.95,
+    anchor: float = DISPLAY_ANCHOR,
+    seed: int = 0,
+) -> tuple[Estimate, ...]:
+    """Return pass@k with both intervals for each k.
+
+    Args:
+        counts: one a problem; problems without a graded completion are excluded, and said so.
+        ks: values of k; where k exceeds a problem's n, that problem is excluded at that k.
+        level: confidence level.
+        anchor: of the superpopulation interval.
+        seed: of that interval's Monte-Carlo draws.
+    """
+    n_samples = sum(c.n for c in counts)
+    if not counts:
+        return ()
+    result = stats.benchmark_pass_at_k(
+        [c.n for c in counts],
+        [c.c for c in counts],
+        list(ks),
+        level=level,
+        anchor=anchor,
+        seed=seed,
+    )
+    return tuple(
+        Estimate(
+            metric="pass@k",
+            k=int(k),
+            value=_number(result.estimate[i]),
+            fixed=_interval(result.fixed.low[i], result.fixed.high[i]),
+            superpopulation=_interval(
+                result.superpopulation.low[i], result.superpopulation.high[i]
+            ),
+            level=level,
+            method=f"unbiased; Gaffke anchor {anchor:g}; Wilson at the effective n",
+            n_problems=result.n_problems - int(result.undefined[i]),
+            n_samples=n_samples,
+            n_excluded=int(result.undefined[i]),
+            flags=result.flags[i],
+        )
+        for i, k in enumerate(ks)
+    )
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
+
+
+def _interval(low: float, high: float) -> Interval | None:
+    if math.isnan(low) or math.isnan(high):
+        return None
+    return Interval(low=float(low), high=float(high))
+
+
+def summarize(
+    store: Store,
+    plan_id: str | None = None,
+    *,
+    ks: Sequence[int] | None = None,
+    level: float = 0.95,
+    roles: Mapping[str, Role] | None = None,
+) -> RunResult:
+    """Return the scores of a plan, by default the latest.
+
+    Args:
+        store: an open run directory.
+        plan_id: the plan; None for the latest.
+        ks: values of k; by default the powers of two up to n.
+        level: confidence level.
+        roles: what each task stands for, in an audit.
+
+    Raises:
+        ReasonbenchError: the directory holds no plan.
+    """
+    plan = store.latest_plan()
+    if plan_id is not None:
+        plan = next((p for p in store.plans() if p.digest() == plan_id), None)
+    if plan is None:
+        raise ReasonbenchError(
+            f"{store.path} holds no run",
+            hint="start one: reasonbench run MODEL --task TASK --out DIR",
+        )
+    plan_id = plan.digest()
+    identities = grader_identities(plan)
+    tallies: dict[tuple[str, str], _Tally] = {
+        (p.task, p.id): _Tally() for p in store.problems(plan_id)
+    }
+    for grade, finish in store.grades(plan_id, identities):
+        tallies[grade.task, grade.problem_id].add(grade, finish)
+    tasks = []
+    for spec in plan.tasks:
+        counts = tuple(
+            tally.counts(problem_id, plan.spec.n)
+            for (task, problem_id), tally in tallies.items()
+            if task == spec.name
+        )
+        tasks.append(
+            TaskResult(
+                spec=spec,
+                role=(roles or {}).get(spec.name),
+                n=plan.spec.n,
+                problems=counts,
+                reasons=_total([c.reasons for c in counts]),
+                ungraded=_total([c.ungraded for c in counts]),
+                n_owed=sum(c.owed for c in counts),
+                estimates=estimate_pass_at_k(counts, ks or default_ks(plan.spec.n), level=level),
+            )
+        )
+    return RunResult(
+        path=str(store.path),
+        engine=plan.engine,
+        sampling=plan.sampling,
+        grader_versions=identities,
+        tasks=tuple(tasks),
+    )
+
+
+def _total(parts: Sequence[dict[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for part in parts:
+        total.update(part)
+    return dict(sorted(total.items()))
