@@ -59,7 +59,7 @@ def run_audit(
     if not spec.ks or 1 not in spec.ks:
         spec = msgspec.structs.replace(spec, ks=(1, *(spec.ks or default_ks(spec.n)[1:])))
     roles = _roles(spec)
-    detectors = [plugins.DETECTORS.get(name)() for name in spec.detectors]
+    detectors = [plugins.DETECTORS.load(name) for name in spec.detectors]
     traces = [_existing(Path(t)) for t in spec.traces]
     execute(spec.run_spec(), directory, reporter=reporter, workers=workers, command=command)
     with Store.read(directory) as store:

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from reasonbench import __version__, plugins
-from reasonbench.errors import ReasonbenchError
+from reasonbench.errors import PluginError, ReasonbenchError
 from reasonbench.run import library_versions
 
 LOW_DISK_GIB = 5.0
@@ -49,18 +49,17 @@ def plugin_states(*, load: bool) -> list[PluginState]:
     """Return every registered plugin; with ``load`` also whether each can be loaded."""
     states = []
     for registry in plugins.REGISTRIES:
-        for name in registry.names():
+        for listed in registry.listing():
+            name, origin = listed.name, " and ".join(p.origin for p in listed.plugins)
             state, broken = "not loaded", False
-            try:
-                origin = registry.origin(name)
-                if load:
+            if listed.clash:
+                state, broken = f"claimed by {listed.clash}", True
+            elif load:
+                state = "ok"
+                try:
                     registry.get(name)
-                    state = "ok"
-            except ReasonbenchError as error:
-                origin = "?"
-                with contextlib.suppress(ReasonbenchError):
-                    origin = registry.origin(name)
-                state, broken = error.message, error.exit_code == 5
+                except ReasonbenchError as error:
+                    state, broken = error.message, isinstance(error, PluginError)
             states.append(
                 PluginState(
                     kind=registry.kind, name=name, origin=origin, state=state, broken=broken

@@ -180,17 +180,7 @@ def load_task(reference: str) -> Task:
 @contextlib.contextmanager
 def open_engine(spec: RunSpec) -> Iterator[Engine]:
     """Load the model; it is freed at the end, whatever happens."""
-    factory = plugins.ENGINES.get(spec.engine.name)
-    try:
-        engine: Engine = factory(spec.model, spec.engine)
-    except ReasonbenchError:
-        raise
-    except Exception as error:
-        raise EngineError(
-            f"engine {spec.engine.name!r} cannot load {spec.model.id}: "
-            f"{type(error).__name__}: {error}",
-            hint="reasonbench doctor shows which engines can run here",
-        ) from error
+    engine: Engine = plugins.ENGINES.load(spec.engine.name, spec.model, spec.engine)
     try:
         check_weights(engine.identity, spec.model.weights_digest)
         yield engine

@@ -58,9 +58,7 @@ def default_ks(n: int) -> tuple[int, ...]:
 
 def grader_identities(plan: Plan) -> dict[str, str]:
     """Return the identity of each task's grader, as it is installed now."""
-    identities: dict[str, str] = {}
-    for name in set(plan.graders.values()):
-        identities[name] = plugins.GRADERS.get(name)().identity
+    identities = {n: plugins.GRADERS.load(n).identity for n in set(plan.graders.values())}
     return {task: identities[name] for task, name in plan.graders.items()}
 
 

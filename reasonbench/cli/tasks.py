@@ -19,7 +19,10 @@ def list_tasks(output: str) -> None:
     from reasonbench import plugins
     from reasonbench.cli.output import print_json, print_table
 
-    rows = [(name, plugins.TASKS.origin(name)) for name in plugins.TASKS.names()]
+    rows = [
+        (listed.name, " and ".join(p.origin for p in listed.plugins))
+        for listed in plugins.TASKS.listing()
+    ]
     if output == "json":
         print_json([{"name": name, "origin": origin} for name, origin in rows])
     else:

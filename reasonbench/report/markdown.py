@@ -20,7 +20,7 @@ def sections() -> list[Section]:
     """Return the registered sections in the order of the report."""
     names = plugins.SECTIONS.names()
     ordered = [n for n in BUILT_IN if n in names] + [n for n in names if n not in BUILT_IN]
-    return [plugins.SECTIONS.get(name)() for name in ordered]
+    return [plugins.SECTIONS.load(name) for name in ordered]
 
 
 def render(audit: Audit, parts: Sequence[Section] | None = None) -> str:

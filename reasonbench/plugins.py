@@ -1,0 +1,312 @@
+"""Names to plugins: one ``Registry`` class, used for our own plugins and for strangers'.
+
+A name resolves to ``"module:attr"``.  Built-in names stand in this file, a stranger's
+in the entry-point group of an installed distribution.  Nothing is imported until a
+plugin is asked for, and importing a module registers nothing.
+
+Invariants: two plugins of one name are an error that names both origins, never a
+silent choice; a plugin that cannot be loaded is an error with its cause, never a
+warning.
+
+Not covered: sandboxing.  A plugin is code that its user installed.
+"""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from importlib import import_module, metadata
+from typing import Any, NamedTuple
+
+from reasonbench import protocols
+from reasonbench.errors import (
+    MissingDependencyError,
+    PluginError,
+    ReasonbenchError,
+    SpecError,
+    UnknownNameError,
+)
+from reasonbench.resources import data_dir
+
+BUILT_IN = "built into reasonbench"
+
+EXTRAS = {
+    "torch": "transformers",
+    "transformers": "transformers",
+    "safetensors": "transformers",
+    "vllm": "vllm",
+    "trl": "train",
+    "accelerate": "train",
+    "peft": "train",
+}
+"""The extra that brings each optional module."""
+
+
+class Plugin(NamedTuple):
+    """One claim to a name."""
+
+    name: str
+    """Name that it is asked for by."""
+    target: str
+    """Factory, as ``module:attr``."""
+    origin: str
+    """Who brings it."""
+    argument: str | None = None
+    """What the factory is always called with; None leaves it to the caller."""
+
+
+class Listed(NamedTuple):
+    """A name as ``reasonbench plugins`` shows it."""
+
+    name: str
+    """The name."""
+    plugins: tuple[Plugin, ...]
+    """Who claims it; more than one is a clash."""
+
+    @property
+    def clash(self) -> str | None:
+        """What is wrong where several claim the name, or None."""
+        if len(self.plugins) == 1:
+            return None
+        return " and ".join(f"{p.origin} ({p.target})" for p in self.plugins)
+
+
+class Registry:
+    """The plugins of one kind."""
+
+    def __init__(
+        self,
+        *,
+        kind: str,
+        group: str,
+        builtins: Mapping[str, str],
+        protocol: type | None = None,
+        source: Callable[[], Iterable[Plugin]] | None = None,
+    ) -> None:
+        """Make a registry; nothing is read or imported yet.
+
+        Args:
+            kind: what its plugins are called in messages.
+            group: entry-point group of strangers' plugins.
+            builtins: ``module:attr`` by name.
+            protocol: what ``load`` asserts a product to be.
+            source: yields further built-in plugins, such as the shipped tasks.
+        """
+        self.kind = kind
+        self.group = group
+        self._builtins = builtins
+        self._protocol = protocol
+        self._source = source
+        self._found: dict[str, tuple[Plugin, ...]] | None = None
+
+    def names(self) -> list[str]:
+        """Return all names, sorted; no plugin is imported."""
+        return sorted(self._plugins())
+
+    def listing(self) -> list[Listed]:
+        """Return every name with who claims it, clashes included; nothing is imported."""
+        return [Listed(name, plugins) for name, plugins in sorted(self._plugins().items())]
+
+    def origin(self, name: str) -> str:
+        """Return who brings ``name``.
+
+        Raises:
+            UnknownNameError: nobody does.
+            PluginError: several do.
+        """
+        return self._one(name).origin
+
+    def get(self, name: str) -> Callable[..., Any]:
+        """Return the factory of ``name``, importing its module.
+
+        Raises:
+            UnknownNameError: nobody brings it.
+            MissingDependencyError: it needs an extra that is not installed.
+            PluginError: several bring it, or it cannot be imported.
+        """
+        plugin = self._one(name)
+        factory = self._import(plugin)
+        return factory if plugin.argument is None else partial(self._bound, plugin, factory)
+
+    def load(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        """Return what the factory of ``name`` makes of the arguments.
+
+        Raises:
+            ReasonbenchError: as ``get``, or as the factory raised it.
+            PluginError: the factory raised anything else, or its product lacks a member
+                of the protocol.
+        """
+        factory = self.get(name)
+        plugin = self._one(name)
+        try:
+            product = factory(*args, **kwargs)
+        except ReasonbenchError:
+            raise
+        except Exception as exc:
+            raise self._failure(plugin, exc) from exc
+        self._check(plugin, product)
+        return product
+
+    def _plugins(self) -> dict[str, tuple[Plugin, ...]]:
+        if self._found is None:
+            found: dict[str, tuple[Plugin, ...]] = {}
+            for plugin in self._all():
+                found[plugin.name] = (*found.get(plugin.name, ()), plugin)
+            self._found = found
+        return self._found
+
+    def _all(self) -> Iterable[Plugin]:
+        for name, target in self._builtins.items():
+            yield Plugin(name, target, BUILT_IN)
+        if self._source is not None:
+            yield from self._source()
+        for point in metadata.entry_points(group=self.group):
+            yield Plugin(point.name, point.value, _distribution(point))
+
+    def _one(self, name: str) -> Plugin:
+        plugins = self._plugins().get(name)
+        if plugins is None:
+            raise UnknownNameError.build(self.kind, name, self._plugins())
+        clash = Listed(name, plugins).clash
+        if clash is not None:
+            raise PluginError(
+                f"the {self.kind} {name!r} is claimed by {clash}",
+                hint="uninstall all but one of them",
+            )
+        return plugins[0]
+
+    def _import(self, plugin: Plugin) -> Callable[..., Any]:
+        module_name, _, attribute = plugin.target.partition(":")
+        attribute = attribute.partition("[")[0].strip()
+        try:
+            found: Any = import_module(module_name.strip())
+        except (Exception, SystemExit) as exc:
+            raise self._failure(plugin, exc) from exc
+        try:
+            for part in attribute.split("."):
+                found = getattr(found, part)
+        except AttributeError as exc:
+            raise self._failure(plugin, exc) from exc
+        if not callable(found):
+            raise self._failure(plugin, TypeError(f"{plugin.target} is not callable"))
+        return found  # type: ignore[no-any-return]
+
+    def _failure(self, plugin: Plugin, exc: BaseException) -> ReasonbenchError:
+        what = f"the {self.kind} {plugin.name!r} ({plugin.origin}, {plugin.target})"
+        if isinstance(exc, ModuleNotFoundError):
+            missing = (exc.name or "").partition(".")[0]
+            extra = EXTRAS.get(missing)
+            if extra is not None:
+                return MissingDependencyError(
+                    f"the {self.kind} {plugin.name!r} needs {missing}, which is not installed",
+                    hint=f"pip install 'reasonbench[{extra}]'",
+                )
+        return PluginError(
+            f"{what} cannot be loaded: {type(exc).__name__}: {exc}",
+            hint=None if plugin.origin == BUILT_IN else "repair, upgrade or uninstall it",
+        )
+
+    def _bound(
+        self, plugin: Plugin, factory: Callable[..., Any], argument: str | None = None
+    ) -> Any:
+        if argument is not None:
+            raise SpecError(
+                f"the {self.kind} {plugin.name!r} takes no argument, got {argument!r}",
+                hint=f"write {plugin.name} alone",
+            )
+        return factory(plugin.argument)
+
+    def _check(self, plugin: Plugin, product: Any) -> None:
+        # Static look-ups: isinstance() on a protocol would run the product's properties.
+        members = [m for m in vars(self._protocol or object) if not m.startswith("_")]
+        absent = object()
+        missing = [m for m in members if inspect.getattr_static(product, m, absent) is absent]
+        if missing and self._protocol is not None:
+            raise PluginError(
+                f"the {self.kind} {plugin.name!r} ({plugin.origin}, {plugin.target}) is no "
+                f"{self._protocol.__name__}: it lacks {', '.join(missing)}",
+                hint=f"see reasonbench.protocols.{self._protocol.__name__}",
+            )
+
+
+def split_reference(reference: str) -> tuple[str, str | None]:
+    """Split ``name:argument`` at the first colon; no colon means no argument."""
+    name, colon, argument = reference.partition(":")
+    return name, argument if colon else None
+
+
+def _distribution(point: metadata.EntryPoint) -> str:
+    dist = point.dist
+    return f"{dist.name} {dist.version}" if dist is not None else "an unnamed distribution"
+
+
+def _shipped_tasks() -> Iterable[Plugin]:
+    """Yield a task for each ``<name>/<name>.yaml`` that reasonbench ships."""
+    for folder in sorted(data_dir("tasks").iterdir()):
+        file = folder / f"{folder.name}.yaml"
+        if file.is_file():
+            yield Plugin(folder.name, _YAML_TASK, BUILT_IN, argument=str(file))
+
+
+_YAML_TASK = "reasonbench.tasks.lm_eval_task:from_yaml"
+
+TASKS = Registry(
+    kind="task",
+    group="reasonbench.tasks",
+    protocol=protocols.Task,
+    source=_shipped_tasks,
+    builtins={
+        "lm_eval": "reasonbench.tasks.lm_eval_task:from_name",
+        "yaml": _YAML_TASK,
+        "jsonl": "reasonbench.tasks.local:from_jsonl",
+    },
+)
+"""Benchmarks; a reference is ``name`` or ``name:argument``."""
+
+ENGINES = Registry(
+    kind="engine",
+    group="reasonbench.engines",
+    protocol=protocols.Engine,
+    builtins={
+        "transformers": "reasonbench.engines.transformers:TransformersEngine",
+        "vllm": "reasonbench.engines.vllm:VllmEngine",
+    },
+)
+"""What runs models."""
+
+GRADERS = Registry(
+    kind="grader",
+    group="reasonbench.graders",
+    protocol=protocols.Grader,
+    builtins={
+        "exact": "reasonbench.graders.exact:ExactGrader",
+        "countdown": "reasonbench.graders.countdown:CountdownGrader",
+        "math": "reasonbench.graders.math:MathGrader",
+        "lm_eval": "reasonbench.graders.lm_eval:LmEvalGrader",
+    },
+)
+"""What judges completions."""
+
+DETECTORS = Registry(
+    kind="detector",
+    group="reasonbench.detectors",
+    protocol=protocols.Detector,
+    builtins={"exact": "reasonbench.detectors.exact:ExactDetector"},
+)
+"""What searches traces."""
+
+SECTIONS = Registry(
+    kind="section",
+    group="reasonbench.sections",
+    protocol=protocols.Section,
+    builtins={
+        "verdict": "reasonbench.report.sections:VerdictSection",
+        "scores": "reasonbench.report.sections:ScoresSection",
+        "leaks": "reasonbench.report.sections:LeaksSection",
+        "evidence": "reasonbench.report.sections:EvidenceSection",
+        "method": "reasonbench.report.sections:MethodSection",
+    },
+)
+"""Parts of a report."""
+
+REGISTRIES = (TASKS, ENGINES, GRADERS, DETECTORS, SECTIONS)
+"""All of them, in the order of the data."""

@@ -1,0 +1,227 @@
+"""The command line as a user meets it: a child process, its output, its exit code."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FAKE = ["--engine", "fake", "--max-tokens", "100"]
+HEAVY = ("numpy", "torch", "vllm", "datasets", "lm_eval", "transformers", "scipy", "rich")
+
+
+def test_help_names_every_command_and_imports_nothing_heavy(cli):
+    done = cli("--help")
+    assert done.returncode == 0
+    for name in ("demo", "audit", "run", "regrade", "report", "tasks", "plugins", "doctor"):
+        assert re.search(rf"^  {name} ", done.stdout, re.MULTILINE)
+    code = (
+        "import sys\nfrom reasonbench.cli.main import main\ntry:\n    main(['--help'])\n"
+        f"except SystemExit:\n    print([m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)"
+    )
+    heavy = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert heavy.stderr.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "command", ["demo", "audit", "run", "regrade", "report", "plugins", "schema", "doctor"]
+)
+def test_every_command_has_help_with_an_example(cli, command):
+    done = cli(command, "--help")
+    assert done.returncode == 0
+    assert f"Example: reasonbench {command}" in " ".join(done.stdout.split())
+
+
+def test_version_is_one_line(cli):
+    done = cli("--version")
+    assert re.fullmatch(r"reasonbench, version \d+\.\d+\.\d+\n", done.stdout)
+
+
+def test_run_prints_a_table_on_stdout_and_talk_on_stderr(cli):
+    done = cli("run", "m", "--task", "sums:5", "-n", 4, *FAKE)
+    assert done.returncode == 0, done.stderr
+    assert "sums: 5 problems x 4" in done.stdout
+    assert "run directory: runs/m" in done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_run_in_json_is_one_document_that_holds_the_estimates(cli):
+    done = cli("run", "m", "--task", "sums:5", "-n", 4, *FAKE, "--format", "json")
+    result = json.loads(done.stdout)
+    assert [e["k"] for e in result["tasks"][0]["estimates"]] == [1, 2, 4]
+    assert result["sampling"]["temperature"] == 1.0
+
+
+def test_the_same_command_goes_on_after_a_kill_and_ends_with_exactly_n(cli):
+    killed = cli("run", "m", "--task", "sums:50", "-n", 8, *FAKE, "--engine-arg", "kill_after=300")
+    assert killed.returncode == -9
+    done = cli("run", "m", "--task", "sums:50", "-n", 8, *FAKE, "--format", "json")
+    assert done.returncode == 0
+    (task,) = json.loads(done.stdout)["tasks"]
+    assert {p["n"] for p in task["problems"]} == {8}
+    assert task["n_owed"] == 0
+
+
+def test_an_incomplete_run_prints_its_numbers_and_exits_with_5(cli):
+    done = cli("run", "m", "--task", "sums:5", "-n", 4, *FAKE, "--engine-arg", "fail_at=[1]")
+    assert done.returncode == 5
+    assert "sums: 5 problems x 4" in done.stdout
+    assert "5 completions have no grade yet" in done.stderr
+
+
+def test_ctrl_c_exits_with_130_and_says_how_to_go_on(cli):
+    done = cli("run", "m", "--task", "sums:5", *FAKE, "--engine-arg", "interrupt_after=3")
+    assert done.returncode == 130
+    assert "the same command goes on" in done.stderr
+
+
+def test_a_toml_file_is_a_spec_and_flags_win_over_it(cli, tmp_path):
+    (tmp_path / "run.toml").write_text(
+        'tasks = ["sums:3"]\nn = 2\n[model]\nid = "m"\n[engine]\nname = "fake"\n'
+        "[sampling]\nmax_tokens = 100\ntemperature = 1\n"
+    )
+    done = cli("run", "run.toml", "-n", 3, "--temperature", 0.5, "--format", "json")
+    result = json.loads(done.stdout)
+    assert result["tasks"][0]["n"] == 3
+    assert result["sampling"]["temperature"] == 0.5
+    assert result["sampling"]["max_tokens"] == 100
+
+
+@pytest.mark.parametrize(
+    ("toml", "message"),
+    [
+        ('tasks = ["a"]\nmodel = {id = "m"}\nn = 0\n', "run.toml: n must be"),
+        ('tasks = ["a"]\nmodel = {id = "m"}\nnn = 3\n', "has no key 'nn'"),
+        ('tasks = "a"\nmodel = {id = "m"}\n', "run.toml: tasks must be"),
+        ('tasks = ["a"]\n', "model"),
+        ('tasks = ["a"\n', "run.toml"),
+    ],
+)
+def test_a_bad_toml_file_is_one_sentence_and_exit_code_2(cli, tmp_path, toml, message):
+    (tmp_path / "run.toml").write_text(toml)
+    done = cli("run", "run.toml")
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "message"),
+    [
+        (["rnu"], 2, "did you mean 'run'?"),
+        (["run", "m"], 2, "tasks"),
+        (["run", "m", "--task", "summs", *FAKE], 2, "did you mean 'sums'?"),
+        (["run", "m", "--task", "sums:2", "--engine", "fak"], 2, "did you mean 'fake'?"),
+        (["run", "m", "--task", "sums:2", "--engine-arg", "x"], 2, "KEY=VALUE"),
+        (["run", "m", "--task", "sums:2", *FAKE, "--temperature", "-1"], 2, "temperature"),
+        (["run", "missing", "--task", "sums:2", *FAKE], 5, "there is no model 'missing'"),
+        (["regrade", "nowhere"], 5, "nowhere"),
+        (["report", "nowhere"], 2, "nowhere"),
+        (["schema", "AuditSpek"], 2, "did you mean 'AuditSpec'"),
+        (["tasks", "show", "nonsense"], 2, "nonsense"),
+    ],
+)
+def test_a_wrong_call_is_one_sentence_with_its_exit_code(cli, args, code, message):
+    done = cli(*args)
+    assert done.returncode == code, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_audit_prints_the_verdict_and_writes_the_report(cli, tmp_path):
+    statement = "What do you get when you add the number 12 to the number 144?"
+    (tmp_path / "t.jsonl").write_text(json.dumps({"text": statement}) + "\n")
+    args = ["--public", "sums:24,public,10", "--heldout", "sums:24,heldout,60"]
+    done = cli("audit", "m", *args, "--traces", "t.jsonl", "-n", 8, *FAKE, "--out", "r")
+    assert done.returncode == 0, done.stderr
+    assert "1 of 24" in done.stdout
+    report = (tmp_path / "r" / "report.md").read_text()
+    assert statement in report
+    again = cli("report", "r")
+    assert again.stdout == report
+    other = cli("report", "r/audit.json", "--md", "copy.md")
+    assert other.returncode == 0
+    assert (tmp_path / "copy.md").read_text() == report
+
+
+def test_regrade_needs_no_model_and_changes_the_grader(cli):
+    cli("run", "m", "--task", "sums:5", "-n", 4, *FAKE, "--grader", "raising")
+    done = cli("regrade", "runs/m", "--grader", "exact", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["grader_versions"]["sums"].startswith("exact/")
+
+
+def test_every_schema_is_a_json_schema_with_every_field_described(cli):
+    names = cli("schema").stdout.split()
+    assert {"AuditSpec", "SamplingSpec", "Audit"} <= set(names)
+    for name in names:
+        schema = json.loads(cli("schema", name).stdout)
+        for kind in schema["$defs"].values():
+            for field in kind.get("properties", {}).values():
+                assert field["description"]
+
+
+def test_plugins_list_ours_and_a_strangers_with_their_origin(cli):
+    listed = json.loads(cli("plugins", "--format", "json").stdout)
+    origins = {(p["kind"], p["name"]): p["origin"] for p in listed}
+    assert origins["engine", "vllm"] == "built into reasonbench"
+    assert origins["engine", "fake"] == "reasonbench-fakes 1.0"
+
+
+def test_doctor_says_what_can_run(cli):
+    done = cli("doctor", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    found = {f["what"]: f for f in json.loads(done.stdout)}
+    assert found["engine transformers"]["ok"]
+    assert {"GPU", "sandbox", "disk", "libraries"} <= set(found)
+
+
+def test_a_task_is_shown_and_validated(cli):
+    shown = cli("tasks", "show", "sums:3")
+    assert "What do you get when you add" in shown.stdout
+    done = cli("tasks", "validate", "sums:3")
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert "fit" in done.stdout
+
+
+def test_a_task_whose_gold_is_not_graded_correct_is_complained_of(cli, tmp_path):
+    rows = [{"question": "one?", "answer": "1"}, {"question": "one?", "answer": "2"}]
+    (tmp_path / "bad.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    done = cli("tasks", "validate", "bad.jsonl")
+    assert done.returncode == 5
+    assert "2 problems ask" in done.stdout
+
+
+def test_a_closed_pipe_is_no_error(tmp_path):
+    command = f"{sys.executable} -m reasonbench schema Audit | head -1"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+
+
+def test_no_color_holds_even_on_a_terminal(tmp_path):
+    script = Path("/usr/bin/script")
+    if not script.exists():
+        pytest.skip("util-linux's script is needed to make a terminal")
+    inner = f"{sys.executable} -m reasonbench run m --task sums:5 {' '.join(FAKE)}"
+    env = {**os.environ, "NO_COLOR": "1", "TERM": "xterm"}
+    env.pop("CI", None)
+    done = subprocess.run(
+        [script, "-qec", inner, "/dev/null"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=env,
+        check=False,
+    )
+    assert "pass@k" in done.stdout
+    assert not re.search(r"\x1b\[[0-9;]*3[0-7]m", done.stdout)

@@ -1,0 +1,150 @@
+"""The audit of a stranger's engine: findings, the price of a leak, the verdict's rules."""
+
+import gzip
+import json
+
+import pytest
+
+from reasonbench.audit import load_audit, read_audit, run_audit
+from reasonbench.errors import SpecError, TraceError
+from reasonbench.results import FindingStatus, VerdictWord
+from reasonbench.run import execute
+from reasonbench.specs import AuditSpec, EngineSpec, ModelSpec, SamplingSpec
+
+PUBLIC, HELDOUT = "sums:24,public,10", "sums:24,heldout,10"
+LEAKED = ["012", "017", "021", "030"]
+
+
+def statement(number):
+    return f"What do you get when you add the number {number} to the number {number * number}?"
+
+
+def write_traces(path, numbers, others=(90, 91)):
+    rows = [
+        {
+            "messages": [
+                {"role": "user", "content": f"Please help!\n{statement(n)}"},
+                {"content": "ok"},
+            ]
+        }
+        for n in (*numbers, *others)
+    ]
+    path.write_text("".join(json.dumps(r) + "\n" for r in rows))
+    return str(path)
+
+
+def spec(traces=(), args=None, **more):
+    return AuditSpec(
+        model=ModelSpec(id="m"),
+        public=(PUBLIC,),
+        heldout=more.pop("heldout", (HELDOUT,)),
+        traces=traces,
+        n=more.pop("n", 16),
+        engine=EngineSpec(name="fake", args=args or {}),
+        sampling=SamplingSpec(max_tokens=100),
+        **more,
+    )
+
+
+def test_leaked_problems_are_found_priced_and_called_inflated(tmp_path):
+    traces = write_traces(tmp_path / "t.jsonl", [12, 17, 21, 30])
+    audit = run_audit(spec((traces,), {"leak": LEAKED}), tmp_path / "r")
+    found = [f.problem_id for f in audit.findings if f.status is FindingStatus.CONTAMINATED]
+    # The held-out twins ask the very same sums here, so they are found as well.
+    assert sorted(found) == sorted(LEAKED * 2)
+    (benchmark,) = audit.benchmarks
+    assert benchmark.n_contaminated == 4
+    assert benchmark.leaked[0].value == 1.0
+    price = next(d for d in benchmark.differences if d.name == "all - clean" and d.k == 1)
+    everything = audit.run.tasks[0].estimates[0].value
+    assert price.value == pytest.approx(everything - benchmark.clean[0].value)
+    assert price.interval.low < price.value < price.interval.high
+    assert audit.verdicts[0].verdict is VerdictWord.INFLATED
+    assert audit.statements["public/012"] == statement(12)
+
+
+def test_a_leak_that_did_not_help_is_inconclusive(tmp_path):
+    traces = write_traces(tmp_path / "t.jsonl", [12, 17, 21, 30])
+    audit = run_audit(spec((traces,)), tmp_path / "r")
+    assert audit.verdicts[0].verdict is VerdictWord.INCONCLUSIVE
+
+
+def test_nothing_found_and_held_out_agreeing_supports_the_score(tmp_path):
+    traces = write_traces(tmp_path / "t.jsonl", [])
+    audit = run_audit(spec((traces,)), tmp_path / "r")
+    assert audit.verdicts[0].verdict is VerdictWord.SUPPORTED
+    assert "None of 24 problems stands in the traces" in audit.verdicts[0].sentence
+
+
+def test_no_traces_and_no_held_out_set_decide_nothing_and_say_so(tmp_path):
+    audit = run_audit(spec(heldout=()), tmp_path / "r")
+    assert audit.verdicts[0].verdict is VerdictWord.INCONCLUSIVE
+    assert any("No teacher traces were given" in limit for limit in audit.limits)
+    assert any("No held-out problems were given" in limit for limit in audit.limits)
+
+
+def test_missing_completions_make_the_verdict_invalid(tmp_path):
+    audit = run_audit(spec(args={"fail_at": [0]}), tmp_path / "r")
+    assert audit.verdicts[0].verdict is VerdictWord.INVALID
+
+
+def test_a_run_that_was_mostly_cut_off_is_invalid(tmp_path):
+    audit = run_audit(spec(args={"truncate": 0.9}), tmp_path / "r")
+    assert audit.verdicts[0].verdict is VerdictWord.INVALID
+    assert "cut off" in audit.verdicts[0].sentence
+
+
+def test_a_public_score_above_the_held_out_one_without_a_leak_is_inconclusive(tmp_path):
+    leak = [f"{i:03d}" for i in range(10, 34)]
+    run = spec(args={"leak": leak}, heldout=("sums:24,heldout,60",))
+    audit = run_audit(run, tmp_path / "r")
+    assert audit.verdicts[0].verdict is VerdictWord.INCONCLUSIVE
+    assert "higher" in audit.verdicts[0].sentence
+
+
+def test_an_audit_is_read_back_equal_from_its_file_and_its_folder(tmp_path):
+    audit = run_audit(spec(), tmp_path / "r")
+    assert read_audit(tmp_path / "r") == audit
+    assert read_audit(tmp_path / "r" / "audit.json") == audit
+
+
+def test_a_run_that_was_never_audited_can_be_reported(tmp_path):
+    run = spec().run_spec()
+    result = execute(run, tmp_path / "r")
+    audit = load_audit(tmp_path / "r")
+    assert [t.problems for t in audit.run.tasks] == [t.problems for t in result.tasks]
+    assert audit.scan is None
+
+
+def test_an_audit_of_another_schema_is_refused(tmp_path):
+    (tmp_path / "audit.json").write_text('{"schema_version": 99}')
+    with pytest.raises(SpecError, match="is not an audit of schema version 1"):
+        read_audit(tmp_path / "audit.json")
+
+
+def test_traces_that_are_not_there_are_refused_before_sampling(tmp_path):
+    with pytest.raises(TraceError, match="there is no trace file"):
+        run_audit(spec((str(tmp_path / "no.jsonl"),)), tmp_path / "r")
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_task_cannot_be_public_and_held_out_at_once(tmp_path):
+    with pytest.raises(SpecError, match="choose one"):
+        run_audit(spec(heldout=(PUBLIC,)), tmp_path / "r")
+
+
+def test_rows_that_cannot_be_searched_are_counted_in_the_audit(tmp_path):
+    path = tmp_path / "t.jsonl.gz"
+    good = json.dumps({"text": statement(12)}).encode()
+    path.write_bytes(
+        gzip.compress(good + b"\n{broken\n\xff\xfe\n[1]\n{}\n\n" + good + b'\n{"text": "cut')
+    )
+    audit = run_audit(spec((str(path),)), tmp_path / "r")
+    assert audit.scan.rows_read == 2
+    assert audit.scan.rows_skipped == {
+        "not JSON": 2,
+        "not UTF-8": 1,
+        "not a JSON object": 1,
+        "no text": 1,
+    }
+    assert audit.scan.examples[0].endswith("t.jsonl.gz:1: not JSON")
