@@ -195,7 +195,7 @@ class Session(Record, frozen=True, kw_only=True):
     ended: datetime.datetime | None = None
     """End, in UTC; None while it runs, or if it was killed."""
     status: str = "running"
-    """``running``, ``complete``, ``interrupted`` or ``failed``."""
+    """``running``, ``complete``, ``interrupted``, ``failed`` or ``killed``."""
 
 
 class Completion(Record, frozen=True, kw_only=True):

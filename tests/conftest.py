@@ -32,6 +32,7 @@ def cli(tmp_path, monkeypatch):
             capture_output=True,
             text=True,
             timeout=timeout,
+            check=False,
         )
 
     return run

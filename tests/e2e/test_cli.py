@@ -20,7 +20,8 @@ def test_help_names_every_command_and_imports_nothing_heavy(cli):
         assert re.search(rf"^  {name} ", done.stdout, re.MULTILINE)
     code = (
         "import sys\nfrom reasonbench.cli.main import main\ntry:\n    main(['--help'])\n"
-        f"except SystemExit:\n    print([m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)"
+        "except SystemExit:\n"
+        f"    print([m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)"
     )
     heavy = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert heavy.stderr.strip() == "[]"

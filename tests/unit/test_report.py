@@ -7,10 +7,10 @@ import msgspec
 import pytest
 
 from reasonbench.audit import run_audit
+from reasonbench.records import Interval
 from reasonbench.report import markdown
 from reasonbench.report.blocks import Table, Verbatim
 from reasonbench.report.text import cell, fenced, interval, percent, points, visible
-from reasonbench.records import Interval
 from reasonbench.results import Match
 from reasonbench.specs import AuditSpec, EngineSpec, ModelSpec, SamplingSpec
 

@@ -90,7 +90,7 @@ def test_a_changed_temperature_draws_new_samples_and_says_which_field(tmp_path):
 
 
 def test_an_engine_that_breaks_down_leaves_what_it_made_and_the_next_call_goes_on(tmp_path):
-    with pytest.raises(EngineError, match="13 of 20 completions owed.*the engine broke down"):
+    with pytest.raises(EngineError, match=r"13 of 20 completions owed.*the engine broke down"):
         execute(spec(args={"raise_after": 7}), tmp_path / "r")
     assert len(texts(tmp_path / "r")) == 7
     with Store.read(tmp_path / "r") as store:

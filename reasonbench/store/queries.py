@@ -1,0 +1,36 @@
+"""The paged queries over a plan: rows after a position, in the plan's order.
+
+``CROSS JOIN`` keeps SQLite from reordering the tables: the plan's items lead, and every
+other row is found by its key.  ``{values}`` stands for one pair of parameters a task.
+"""
+
+ITEMS = """
+    SELECT position, problem, key, sample_index FROM plan_items
+    WHERE plan = :plan AND position > :after ORDER BY position LIMIT :page"""
+"""Position, problem digest, key and sample index of each item."""
+
+COMPLETIONS = """
+    SELECT i.position, i.problem, c.record
+    FROM plan_items i CROSS JOIN completions c ON c.key = i.key
+    WHERE i.plan = :plan AND i.position > :after ORDER BY i.position LIMIT :page"""
+"""Position, problem digest and completion of each item that has one."""
+
+UNGRADED = """
+    WITH wanted (task, grader) AS (VALUES {values})
+    SELECT i.position, i.problem, c.record
+    FROM plan_items i CROSS JOIN wanted w ON w.task = i.task
+    CROSS JOIN completions c ON c.key = i.key
+    WHERE i.plan = :plan AND i.position > :after AND NOT EXISTS (
+        SELECT 1 FROM grades g
+        WHERE g.key = i.key AND g.grader = w.grader AND g.problem = i.problem)
+    ORDER BY i.position LIMIT :page"""
+"""The same, for items whose task is wanted and that lack the wanted grade."""
+
+GRADES = """
+    WITH wanted (task, grader) AS (VALUES {values})
+    SELECT i.position, g.record, c.finish_reason
+    FROM plan_items i CROSS JOIN wanted w ON w.task = i.task
+    CROSS JOIN grades g ON g.key = i.key AND g.grader = w.grader AND g.problem = i.problem
+    CROSS JOIN completions c ON c.key = i.key
+    WHERE i.plan = :plan AND i.position > :after ORDER BY i.position LIMIT :page"""
+"""Position, grade and finish reason of each item that has the wanted grade."""

@@ -1,0 +1,87 @@
+"""The demo: the shipped student, its traces, one command, on a CPU."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from reasonbench.resources import embedded_model
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def planted():
+    """The plant list stands in the student's card; only tests read it."""
+    card = (embedded_model("student") / "README.md").read_text()
+    return set(re.findall(r"countdown_public/\d+", card))
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo")
+    command = ["-m", "reasonbench", "demo", "-n", "8", "--out", "d", "--format", "json"]
+    import sys
+
+    done = subprocess.run(
+        [sys.executable, *command], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout), done.stderr, folder
+
+
+def test_the_demo_finds_exactly_the_planted_problems_from_the_traces_alone(demo):
+    audit, _, _ = demo
+    found = {f["problem_id"] for f in audit["findings"] if f["status"] == "contaminated"}
+    assert len(planted()) == 24
+    assert found == planted()
+
+
+def test_the_demo_calls_the_planted_student_inflated_with_a_price(demo):
+    audit, _, _ = demo
+    (line,) = audit["verdicts"]
+    assert line["verdict"] == "INFLATED"
+    (price,) = [
+        d
+        for d in audit["benchmarks"][0]["differences"]
+        if (d["name"], d["k"]) == ("all - clean", 1)
+    ]
+    assert 0 < price["interval"]["low"] < price["value"] < price["interval"]["high"]
+
+
+def test_the_demos_numbers_come_from_completions_drawn_in_that_call(demo):
+    audit, talk, _ = demo
+    assert "sampling: 1,536 in" in talk
+    for task in audit["run"]["tasks"]:
+        assert {p["n"] for p in task["problems"]} == {8}
+        assert task["n_owed"] == 0
+
+
+def test_the_demos_report_names_every_planted_problem_and_where_it_stands(demo):
+    _, talk, folder = demo
+    report = (folder / "d" / "report.md").read_text()
+    assert "report: d/report.md" in talk
+    flat = report.replace("\\", "")
+    for name in planted():
+        assert name in flat
+    assert "student_traces.jsonl.zst, row" in flat
+
+
+def test_make_demo_reuses_the_environment_and_prints_the_verdict(tmp_path):
+    if not (REPOSITORY / ".venv" / ".ready-demo").exists() or shutil.which("make") is None:
+        pytest.skip("needs make and the environment that `make demo` builds")
+    env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "PYTHONPATH")}
+    done = subprocess.run(
+        ["make", "demo", f"DEMO_ARGS=-n 2 --out {tmp_path / 'd'}"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        env=env,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "verdict" in done.stdout
+    assert f"report: {tmp_path / 'd'}/report.md" in done.stderr
