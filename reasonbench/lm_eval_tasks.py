@@ -171,7 +171,7 @@ def _load_error(path: Path, error: Exception) -> TaskError:
             "there is a network and copy the Hugging Face cache (HF_HOME), or save it as a "
             "JSONL file and give that path as the task"
             if offline
-            else f"lm_eval validate --tasks {path} says more"
+            else "check the YAML file and the Python beside it"
         ),
     )
 

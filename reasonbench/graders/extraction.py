@@ -1,0 +1,226 @@
+r"""From a completion's text to its final answer; versioned, linear time, never raises.
+
+The answer is looked for after the thinking part only.  ``\boxed{...}`` counts where its
+braces are balanced, and the last such box that holds something wins: models restate the
+instruction "put the answer in \boxed{}" and correct themselves.  A text that was cut off
+by the token limit is read for complete boxes alone, since its last line, or a box without
+braces at its very end, may lack its tail.
+
+Not covered: hedges ("3 or 5") and several boxes that are meant together.
+"""
+
+import dataclasses
+import enum
+import re
+
+VERSION = "extraction-1"
+"""Part of every grader's identity; raised whenever any text may give another answer."""
+
+TAGS = (
+    ("<think>", "</think>"),
+    ("[THINK]", "[/THINK]"),
+    ("◁think▷", "◁/think▷"),
+    ("<|begin_of_thought|>", "<|end_of_thought|>"),
+)
+"""Opening and closing marks of a thinking part, by the models that are in use."""
+
+
+class ThinkingState(enum.StrEnum):
+    """Which marks of the thinking part a completion holds."""
+
+    BOTH = "both"
+    """Opened and closed."""
+    CLOSE_ONLY = "close_only"
+    """Closed; the chat template had opened it, or the model forgot to."""
+    NONE = "none"
+    """No thinking part: the whole text is the answer."""
+    UNCLOSED = "unclosed"
+    """Opened and never closed: there is no answer, whatever stands in the thought."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Thinking:
+    """A completion, split at the end of its thinking part."""
+
+    thought: str
+    """What was thought, without the marks."""
+    answer_text: str
+    """What was said after it; empty while the thought is unclosed."""
+    state: ThinkingState
+    """Which marks were there."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Extraction:
+    """What was found of a final answer."""
+
+    answer: str | None
+    """The answer, or None."""
+    how: str
+    """``boxed``, ``stated``, ``line`` or ``nothing``."""
+    state: ThinkingState
+    """Which marks of the thinking part were there."""
+
+
+def split_thinking(text: str, prefilled: bool = False) -> Thinking:
+    """Split at the last closing mark.
+
+    Args:
+        text: the completion as decoded.
+        prefilled: whether the prompt had opened the thinking part already.
+    """
+    opening, closing = _marks(text)
+    end = text.rfind(closing)
+    start = text.find(opening)
+    if end < 0:
+        if start < 0 and not prefilled:
+            return Thinking("", text, ThinkingState.NONE)
+        thought = text[start + len(opening) :] if start >= 0 else text
+        return Thinking(thought, "", ThinkingState.UNCLOSED)
+    after = end + len(closing)
+    if text.find(opening, after) >= 0:
+        return Thinking(text[:after], "", ThinkingState.UNCLOSED)
+    opened = 0 <= start < end
+    thought = text[start + len(opening) if opened else 0 : end]
+    state = ThinkingState.BOTH if opened else ThinkingState.CLOSE_ONLY
+    return Thinking(thought, text[after:], state)
+
+
+def _marks(text: str) -> tuple[str, str]:
+    """Return the pair of marks in use: the one that closes last, else the first that opens."""
+    closed = [(text.rfind(pair[1]), pair) for pair in TAGS]
+    last, pair = max(closed)
+    if last >= 0:
+        return pair
+    return next((pair for pair in TAGS if pair[0] in text), TAGS[0])
+
+
+_BARE = r"\\[dt]?frac\{[^{}]{0,80}\}\{[^{}]{0,80}\}|\\[A-Za-z]{1,20}(?![A-Za-z{])|[^\s${}\\]*"
+_TOKEN = re.compile(
+    r"\\\\?(?P<box>boxed|fbox)(?![A-Za-z])\s*(?:(?P<open>\{)|(?P<bare>" + _BARE + r"))"
+    r"|\\.|(?P<left>\{)|(?P<right>\})",
+    re.DOTALL,
+)
+
+
+def last_boxed(text: str, *, truncated: bool = False) -> str | None:
+    r"""Return the content of the last complete box that is not empty, or None.
+
+    Understands ``\boxed{5}``, ``\boxed 5``, ``\fbox{5}`` and doubled backslashes; of nested
+    boxes the innermost that starts last.  One pass with a stack, so a megabyte of opening
+    braces costs no more than a megabyte of prose.
+
+    Args:
+        text: what follows the thinking part.
+        truncated: whether the text was cut off; a box without braces at its end is then
+            not complete.
+    """
+    if "boxed" not in text and "fbox" not in text:
+        return None
+    best_start, best = -1, None
+    stack: list[int] = []
+    for token in _TOKEN.finditer(text):
+        if token["left"]:
+            stack.append(-1)
+        elif token["right"]:
+            start = stack.pop() if stack else -1
+            content = text[start : token.start()].strip() if start > best_start else ""
+            if content:
+                best_start, best = start, content
+        elif token["open"]:
+            stack.append(token.end())
+        elif token["bare"] and not (truncated and token.end() == len(text)):
+            content = token["bare"].rstrip(".,;:")
+            if content:
+                best_start, best = token.end(), content
+    return best
+
+
+_STATED = re.compile(r"\banswer(?: is|:)", re.IGNORECASE | re.ASCII)
+_SAID_LIMIT = 400
+_HASHES = "####"
+_BARE_LINE = re.compile(r"[-+\u2212]?[\d.,/ ]*\d[\d.,/ ]*%?")
+
+
+def stated_answer(text: str) -> str | None:
+    """Return what the last '#### ...' or 'the answer is ...' says, or None."""
+    at = text.rfind(_HASHES)
+    if at >= 0:
+        said = text[at + len(_HASHES) :].strip().partition("\n")[0]
+        return _trim(said) or None
+    ends = [found.end() for found in _STATED.finditer(text)]
+    if not ends:
+        return None
+    said = text[ends[-1] : ends[-1] + _SAID_LIMIT].partition("\n")[0]
+    return _trim(said) or None
+
+
+def final_line(text: str) -> str | None:
+    """Return the last line that holds something, or None."""
+    lines = text.rstrip().rsplit("\n", 1)
+    return lines[-1].strip() or None
+
+
+def bare_line(text: str) -> str | None:
+    """Return the last line if it is nothing but a number or one formula, or None."""
+    line = final_line(text)
+    if line is None or len(line) > 400:
+        return None
+    plain = line.strip("*_ ")
+    if len(plain) > 2 and plain[0] == plain[-1] == "$" and plain.count("$") in (2, 4):
+        return plain.strip("$").strip() or None
+    plain = plain.strip("$ .")
+    return plain if _BARE_LINE.fullmatch(plain) else None
+
+
+def _trim(said: str) -> str:
+    trimmed = said.strip().strip("*_`: ").strip()
+    trimmed = trimmed.removesuffix(".").strip("*_` ")
+    if len(trimmed) > 2 and trimmed[0] == trimmed[-1] == "$" and trimmed.count("$") == 2:
+        trimmed = trimmed[1:-1].strip()
+    return trimmed
+
+
+def extract(
+    text: str, *, prefilled: bool = False, truncated: bool = False, fallback: str = "none"
+) -> Extraction:
+    """Return the final answer of a completion.
+
+    Args:
+        text: the completion as decoded.
+        prefilled: whether the prompt had opened the thinking part.
+        truncated: whether the completion was cut off; fallbacks are not tried then.
+        fallback: what to try where there is no box: ``none``; ``stated`` ('the answer
+            is ...', '#### ...', a last line that is one number or formula); ``line`` (the
+            last line, whatever it holds).
+    """
+    thinking = split_thinking(text, prefilled)
+    said = thinking.answer_text
+    boxed = last_boxed(said, truncated=truncated)
+    if boxed is not None:
+        return Extraction(boxed, "boxed", thinking.state)
+    if not truncated and fallback == "stated":
+        stated = stated_answer(said)
+        if stated is not None:
+            return Extraction(stated, "stated", thinking.state)
+        line = bare_line(said)
+        if line is not None:
+            return Extraction(line, "line", thinking.state)
+    if not truncated and fallback == "line":
+        line = final_line(said)
+        if line is not None:
+            return Extraction(line, "line", thinking.state)
+    return Extraction(None, "nothing", thinking.state)
+
+
+def gold_answer(target: str) -> str:
+    r"""Return the final answer of a gold text that may be a whole worked solution.
+
+    GSM8K's targets end in ``#### 42``, MATH's hold a ``\boxed{}``; anything else is taken
+    as it stands.
+    """
+    at = target.rfind(_HASHES)
+    if at >= 0:
+        return target[at + len(_HASHES) :].strip().partition("\n")[0].strip().replace(",", "")
+    boxed = last_boxed(target)
+    return boxed if boxed is not None else target.strip()

@@ -1,0 +1,130 @@
+"""From a completion's text to its final answer."""
+
+import pytest
+
+from reasonbench.graders.extraction import (
+    ThinkingState,
+    bare_line,
+    extract,
+    final_line,
+    gold_answer,
+    last_boxed,
+    split_thinking,
+    stated_answer,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "prefilled", "state", "thought", "answer"),
+    [
+        ("<think>a</think>b", False, ThinkingState.BOTH, "a", "b"),
+        ("<think>a</think>b", True, ThinkingState.BOTH, "a", "b"),
+        ("a</think>b", True, ThinkingState.CLOSE_ONLY, "a", "b"),
+        ("a</think>b", False, ThinkingState.CLOSE_ONLY, "a", "b"),
+        ("a", False, ThinkingState.NONE, "", "a"),
+        ("a", True, ThinkingState.UNCLOSED, "a", ""),
+        ("<think>a", False, ThinkingState.UNCLOSED, "a", ""),
+        ("<think>a</think>b</think>c", False, ThinkingState.BOTH, "a</think>b", "c"),
+        ("[THINK]a[/THINK]b", False, ThinkingState.BOTH, "a", "b"),
+        ("◁think▷a◁/think▷b", False, ThinkingState.BOTH, "a", "b"),
+    ],
+)
+def test_the_four_states_of_the_thinking_part(text, prefilled, state, thought, answer):
+    thinking = split_thinking(text, prefilled)
+    assert (thinking.state, thinking.thought, thinking.answer_text) == (state, thought, answer)
+
+
+def test_a_thought_that_is_opened_again_and_not_closed_is_unclosed():
+    thinking = split_thinking(r"<think>a</think>\boxed{1}<think>no")
+    assert thinking.state is ThinkingState.UNCLOSED
+    assert thinking.answer_text == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "box"),
+    [
+        (r"\boxed{5}", "5"),
+        (r"\boxed{ 5 }", "5"),
+        (r"\boxed {5}", "5"),
+        (r"\fbox{5}", "5"),
+        (r"\boxed 5", "5"),
+        (r"\boxed 5.", "5"),
+        (r"$\boxed5$ done", "5"),
+        (r"\boxed \frac{1}{2} ok", r"\frac{1}{2}"),
+        (r"\boxed\pi", r"\pi"),
+        (r"\\boxed{5}", "5"),
+        (r"\boxed{\frac{1}{2}}", r"\frac{1}{2}"),
+        (r"\boxed{\{1,2\}}", r"\{1,2\}"),
+        (r"\boxed{[0,1\}}", r"[0,1\}"),
+        (r"\boxed{3}, no: \boxed{5}", "5"),
+        (r"\boxed{5} and put it in \boxed{}", "5"),
+        (r"\boxed{5} and then \boxed{6", "5"),
+        (r"\boxed{3 and \boxed{5}", "5"),
+        (r"\boxed{\boxed{5}}", "5"),
+        (r"\boxed{\text{a }b}", r"\text{a }b"),
+        (r"\boxedthing{5}", None),
+        (r"\boxed{}", None),
+        (r"\boxed{5", None),
+        ("boxed{5}", None),
+        ("", None),
+    ],
+)
+def test_the_last_complete_box_that_holds_something(text, box):
+    assert last_boxed(text) == box
+
+
+def test_a_box_without_braces_at_the_end_of_a_truncated_text_may_lack_digits():
+    assert last_boxed(r"\boxed 12", truncated=True) is None
+    assert last_boxed(r"\boxed 12 ", truncated=True) == "12"
+    assert last_boxed(r"\boxed{12}", truncated=True) == "12"
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("The answer is 18.", "18"),
+        ("Answer: **18**", "18"),
+        ("the final answer is $x^2$.", "x^2"),
+        ("the answer is not 5, the answer is 7", "7"),
+        ("so\n#### 1,234\n", "1,234"),
+        ("nothing", None),
+        ("the answer is", None),
+    ],
+)
+def test_an_answer_that_is_stated_in_words(text, answer):
+    assert stated_answer(text) == answer
+
+
+def test_last_lines():
+    assert final_line("a\n b \n\n") == "b"
+    assert final_line("  \n") is None
+    assert bare_line("so\n**18**") == "18"
+    assert bare_line("so\n$$x+1$$") == "x+1"
+    assert bare_line("So she makes 18 dollars.") is None
+
+
+def test_boxes_in_the_thinking_part_do_not_count():
+    found = extract(r"<think>\boxed{3}</think>I do not know.")
+    assert found.answer is None
+    assert found.how == "nothing"
+
+
+def test_fallbacks_are_tried_only_where_asked_for_and_never_on_a_truncated_text():
+    text = "<think>x</think>The answer is 4"
+    assert extract(text).answer is None
+    assert extract(text, fallback="stated").answer == "4"
+    assert extract(text, fallback="line").answer == "The answer is 4"
+    assert extract(text, fallback="stated", truncated=True).answer is None
+
+
+@pytest.mark.parametrize(
+    ("target", "gold"),
+    [
+        ("16 - 3 = 13 eggs\n#### 1,018", "1018"),
+        (r"Therefore $x = \boxed{\frac{1}{2}}$.", r"\frac{1}{2}"),
+        (" 42 ", "42"),
+        ("[0,2]", "[0,2]"),
+    ],
+)
+def test_the_final_answer_of_a_worked_solution(target, gold):
+    assert gold_answer(target) == gold
