@@ -76,6 +76,9 @@ def cli() -> None:
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line; every error becomes one sentence and an exit code."""
+    # Read when torch is first imported: waiting threads then sleep, which on a busy
+    # machine is many times faster than spinning.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         code = cli.main(args=argv, prog_name="reasonbench", standalone_mode=False)
         sys.stdout.flush()

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import scipy.stats
 import tiny_llama
+from real_vllm import vllm_engine
 
 from reasonbench.errors import EngineError
 from reasonbench.records import Completion, Failure, FinishReason, Message, Prompt, SampleRequest
@@ -29,7 +30,7 @@ MODELS = (
 
 def load(name, model, **fields):
     if name == "vllm":
-        vllm = pytest.importorskip("reasonbench.engines.vllm")
+        vllm = vllm_engine()
         return vllm.VllmEngine(model, EngineSpec(name=name, batch_size=64, **fields))
     from reasonbench.engines.transformers import TransformersEngine
 

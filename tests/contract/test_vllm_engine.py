@@ -9,6 +9,7 @@ import textwrap
 import psutil
 import pytest
 import tiny_llama
+from real_vllm import vllm_engine
 
 from reasonbench.errors import SpecError, UnknownNameError
 from reasonbench.records import Prompt, SampleRequest
@@ -40,7 +41,7 @@ OWNER = textwrap.dedent(
 
 @pytest.fixture(scope="module")
 def engine_module():
-    return pytest.importorskip("reasonbench.engines.vllm")
+    return vllm_engine()
 
 
 def request(seed, problem="p"):
