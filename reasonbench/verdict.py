@@ -116,15 +116,16 @@ def _pass_at_1(benchmark: BenchmarkAudit, name: str) -> Difference | None:
 def _signed(difference: Difference) -> str:
     assert difference.value is not None
     word = "higher" if difference.value >= 0 else "lower"
-    return f"{abs(difference.value):.3f} {word} {_range(difference)}"
+    return f"{100 * abs(difference.value):.1f} points {word} {_range(difference)}"
 
 
 def _amount(difference: Difference) -> str:
-    return f"{difference.value:+.3f} {_range(difference)}"
+    return f"{100 * difference.value:+.1f} points {_range(difference)}"
 
 
 def _range(difference: Difference) -> str:
     interval = difference.interval
     if interval is None:
         return "(no interval)"
-    return f"({difference.level:.0%} CI {interval.low:+.3f} to {interval.high:+.3f})"
+    low, high = 100 * interval.low, 100 * interval.high
+    return f"({difference.level:.0%} interval {low:+.1f} to {high:+.1f})"

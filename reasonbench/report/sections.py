@@ -59,11 +59,11 @@ class LeaksSection:
         """Return the account of the search, the problems found and the differences."""
         if audit.scan is None:
             return [Paragraph("No teacher traces were given, so none were searched.")]
-        skipped = sum(audit.scan.rows_skipped.values())
+        skipped, reasons = sum(audit.scan.rows_skipped.values()), _reasons(audit.scan.rows_skipped)
         blocks: list[Block] = [
             Paragraph(
                 f"{audit.scan.rows_read:,} rows of {len(audit.scan.documents)} trace file(s) were "
-                f"searched, {skipped:,} could not be ({_reasons(audit.scan.rows_skipped)})."
+                f"searched" + (f", {skipped:,} could not be ({reasons})." if skipped else ".")
             )
         ]
         rows = [_search_row(audit, task) for task in audit.run.tasks]

@@ -10,7 +10,8 @@ import unicodedata
 
 from reasonbench.records import Interval
 
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~$&@])")
+_MARKDOWN = re.compile(r"([\\`*{}\[\]<>#|~$&]|@(?=[A-Za-z])|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
+"""What Markdown acts on; an underscore within a word and an @ before a number do nothing."""
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 

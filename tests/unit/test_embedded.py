@@ -117,14 +117,18 @@ def test_a_search_never_tries_one_way_twice():
         assert len(set(lines)) == len(lines)
 
 
-def test_guesses_look_once_truly_and_answer_rightly():
+def test_guesses_look_once_truly_and_name_a_way_that_is_seldom_right():
     rng = random.Random(0)
-    for problem in generate(18, 2, 60):
+    right = 0
+    for problem in generate(18, 2, 200):
         text = world.guess(problem, rng)
         (line,) = text.split("\n")[1:-2]
         assert_true_line(line, problem.target, last=line.endswith("yes"))
         (answer,) = BOXED.search(text).groups()
-        assert check(answer, problem.numbers, problem.target, problem.ops).correct
+        found = check(answer, problem.numbers, problem.target, problem.ops)
+        assert found.reason in {"ok", "wrong_value"}
+        right += found.correct
+    assert 15 <= right <= 70
 
 
 def test_a_search_without_a_way_says_so():

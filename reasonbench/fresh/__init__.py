@@ -1,0 +1,1 @@
+"""Problems that did not exist before a public moment, and the families that make them."""
