@@ -29,7 +29,7 @@ bench: $(VENV)/.ready-dev  ## figures for benchmarks/LOG.md
 	set -e; for b in benchmarks/*.py; do echo "== $$b"; $(BIN)/python $$b; done
 
 embedded: $(VENV)/.ready-dev  ## train the shipped models again (about half an hour on two cores)
-	$(BIN)/python -m reasonbench.embedded.build
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m reasonbench.embedded.build
 
 $(VENV)/.ready-demo: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 or newer found; install one or set PYTHON=/path/to/python3.11" >&2; exit 2; }
