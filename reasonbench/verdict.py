@@ -120,6 +120,7 @@ def _signed(difference: Difference) -> str:
 
 
 def _amount(difference: Difference) -> str:
+    assert difference.value is not None
     return f"{100 * difference.value:+.1f} points {_range(difference)}"
 
 

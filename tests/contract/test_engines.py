@@ -59,7 +59,13 @@ def engine(engine_name, model):
     engine.close()
 
 
-def prompt(problem="p", content="Use 3, 5 and 7 to reach 22.", **fields):
+QUESTION = (
+    "Use the numbers 3, 5 and 7, each at most once, with + - and * to reach 22. "
+    "Put the expression in \\boxed{}."
+)
+
+
+def prompt(problem="p", content=QUESTION, **fields):
     messages = (Message(role="user", content=content),)
     return Prompt(problem_id=problem, task="t", **({"messages": messages} | fields))
 

@@ -12,7 +12,7 @@ import pytest
 from reasonbench.errors import ReasonbenchError
 from reasonbench.store import Store
 
-N, PROBLEMS, MAX_TOKENS = 4, 12, 96
+N, PROBLEMS, MAX_TOKENS = 4, 40, 96
 ENGINES = [
     pytest.param("transformers", "float64", id="transformers"),
     pytest.param("vllm", "float32", id="vllm", marks=[pytest.mark.vllm, pytest.mark.slow]),
@@ -37,7 +37,7 @@ def command(problems, engine, dtype, out):
     return [
         sys.executable, "-m", "reasonbench", "run", "embedded:teacher", "--task", str(problems),
         "-n", str(N), "--engine", engine, "--dtype", dtype, "--max-tokens", str(MAX_TOKENS),
-        "--batch-size", "8", "--out", str(out), "--format", "json",
+        "--batch-size", "4", "--out", str(out), "--format", "json",
     ]  # fmt: skip
 
 
@@ -79,7 +79,7 @@ def test_a_run_killed_twice_ends_with_exactly_n_a_problem_none_twice(
     out = tmp_path / "run"
     arguments = command(problems, engine, dtype, out)
     first = kill_after(arguments, out, 5)
-    second = kill_after(arguments, out, 20)
+    second = kill_after(arguments, out, 40)
     assert 5 <= first <= second < N * PROBLEMS
     kept = texts(out)
     done = subprocess.run(arguments, capture_output=True, text=True, check=False)

@@ -5,13 +5,11 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reasonbench.fresh.expressions import Binary, evaluate, parse
 from reasonbench.fresh.families.countdown import (
-    Binary,
     canonical,
     check,
-    evaluate,
     generate,
-    parse,
     solutions,
 )
 

@@ -3,17 +3,13 @@ from fractions import Fraction
 
 import pytest
 
+from reasonbench.fresh.expressions import MAX_TEXT, Binary, NotAnExpressionError, evaluate, parse
 from reasonbench.fresh.families.countdown import (
     LEVELS,
-    MAX_TEXT,
-    Binary,
     CountdownProblem,
-    NotAnExpressionError,
     canonical,
     check,
-    evaluate,
     generate,
-    parse,
     solutions,
     statement,
 )

@@ -13,10 +13,8 @@ Not covered: whether an answer was reasoned or remembered. `check` sees the expr
 
 from __future__ import annotations
 
-import ast
 import itertools
 import random
-import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,11 +22,13 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Literal, NamedTuple, TypeVar
 
-MAX_TEXT = 400
-"""Longest answer that is read at all, in characters before normalisation."""
-
-MAX_DEPTH = 40
-"""Deepest nesting that is read; no honest answer on five numbers comes near it."""
+from reasonbench.fresh.expressions import (
+    Expr,
+    NotAnExpressionError,
+    apply,
+    evaluate,
+    parse,
+)
 
 MAX_MISSES = 5_000
 """Draws in a row without a new problem after which a level counts as exhausted."""
@@ -112,30 +112,6 @@ class Check:
     """The exact value, where the answer has one."""
     canonical: str | None
     """The solution path, where the answer is an expression with a value."""
-
-
-class Binary(NamedTuple):
-    """An operation on two expressions."""
-
-    op: str
-    left: Expr
-    right: Expr
-
-
-Expr = int | Binary
-"""A parsed answer: a number, or an operation on two expressions."""
-
-
-class NotAnExpressionError(ValueError):
-    """The text is not an expression that Countdown allows.
-
-    Attributes:
-        reason: `unparsed` or `operation_not_allowed`.
-    """
-
-    def __init__(self, reason: Literal["unparsed", "operation_not_allowed"]) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 # --- making problems ---------------------------------------------------------------------
@@ -229,60 +205,11 @@ def _reachable(numbers: Sequence[int], ops: str) -> list[set[Fraction]]:
             values[mask].add(Fraction(numbers[mask.bit_length() - 1]))
         for left, right in _splits(mask):
             for a, b in itertools.product(values[left], values[right]):
-                values[mask].update(v for op in ops if (v := _apply(op, a, b)) is not None)
+                values[mask].update(v for op in ops if (v := apply(op, a, b)) is not None)
     return values
 
 
-def _apply(op: str, a: Fraction, b: Fraction) -> Fraction | None:
-    if op == "+":
-        return a + b
-    if op == "-":
-        return a - b
-    if op == "*":
-        return a * b
-    return a / b if b else None
-
-
 # --- reading answers ---------------------------------------------------------------------
-
-_FRACTION = re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
-_SPELLINGS = (
-    (re.compile(r"\\(?:left|right)(?=\s*[()])|\\[,;:! ]|\$|~"), " "),
-    (
-        re.compile(
-            "\\\\(?:times|cdot|ast)(?![A-Za-z])|[\N{MULTIPLICATION SIGN}·⋅\N{ASTERISK OPERATOR}]"
-        ),
-        "*",
-    ),
-    (re.compile(r"\\div(?![A-Za-z])|÷"), "/"),
-    (re.compile("[\N{MINUS SIGN}\N{EN DASH}]"), "-"),
-)
-_ALLOWED = re.compile(r"[0-9+\-*/() ]+")
-# A call such as `3(4)` would be parsed too, with a SyntaxWarning on the way.
-_IMPLICIT = re.compile(r"[0-9)]\s*\(|\)\s*[0-9]")
-_OPS: Mapping[type[ast.operator], str] = MappingProxyType(
-    {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
-)
-
-
-def parse(text: str) -> Expr:
-    """Read an expression of whole numbers, + - * / and parentheses, and evaluate nothing.
-
-    Raises:
-        NotAnExpressionError: The text is too long, too deep, or not such an expression.
-    """
-    if len(text) > MAX_TEXT:
-        raise NotAnExpressionError("unparsed")
-    plain = " ".join(_normalise(text).split())
-    if not _ALLOWED.fullmatch(plain) or _IMPLICIT.search(plain) or _depth(plain) > MAX_DEPTH:
-        raise NotAnExpressionError("unparsed")
-    try:
-        body = ast.parse(plain, mode="eval").body
-        return _convert(body)
-    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-        if isinstance(error, NotAnExpressionError):
-            raise
-        raise NotAnExpressionError("unparsed") from error
 
 
 def check(text: str, numbers: Sequence[int], target: int, ops: str) -> Check:
@@ -315,44 +242,9 @@ def check(text: str, numbers: Sequence[int], target: int, ops: str) -> Check:
     return Check(correct, "ok" if correct else "wrong_value", value, canonical(expr))
 
 
-def evaluate(expr: Expr) -> Fraction | None:
-    """The exact value, or None where something is divided by zero."""
-    if isinstance(expr, int):
-        return Fraction(expr)
-    left, right = evaluate(expr.left), evaluate(expr.right)
-    return None if left is None or right is None else _apply(expr.op, left, right)
-
-
-def _normalise(text: str) -> str:
-    for pattern, plain in _SPELLINGS:
-        text = pattern.sub(plain, text)
-    # Each round resolves the innermost fractions; the depth cap bounds the rounds.
-    for _ in range(MAX_DEPTH):
-        text, changed = _FRACTION.subn(r"((\1)/(\2))", text)
-        if not changed:
-            break
-    return text
-
-
 def _without_target(text: str, target: int) -> str:
     left, equals, right = text.rpartition("=")
     return left if equals and right.strip(" \t\r\n$") == str(target) else text
-
-
-def _depth(text: str) -> int:
-    steps = (1 if char == "(" else -1 if char == ")" else 0 for char in text)
-    return max(itertools.accumulate(steps), default=0)
-
-
-def _convert(node: ast.expr) -> Expr:
-    if isinstance(node, ast.Constant) and type(node.value) is int:
-        return node.value
-    if not isinstance(node, ast.BinOp):
-        raise NotAnExpressionError("unparsed")
-    op = _OPS.get(type(node.op))
-    if op is None:
-        raise NotAnExpressionError("operation_not_allowed")
-    return Binary(op, _convert(node.left), _convert(node.right))
 
 
 def _numbers(expr: Expr) -> Iterator[int]:
@@ -396,7 +288,7 @@ def solutions(numbers: Sequence[int], target: int, ops: str) -> frozenset[str]:
         for left, right in _splits(mask):
             for (a, form_a), (b, form_b) in itertools.product(forms[left], forms[right]):
                 for op in ops:
-                    value = _apply(op, a, b)
+                    value = apply(op, a, b)
                     if value is not None:
                         forms[mask].add((value, _join(op, form_a, form_b)))
     return frozenset(_render(form) for found in forms for value, form in found if value == target)
