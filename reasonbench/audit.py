@@ -14,7 +14,8 @@ import msgspec
 
 from reasonbench import __version__, plugins
 from reasonbench.errors import SpecError, StoreWriteError, TraceError
-from reasonbench.protocols import Detector
+from reasonbench.planning import load_problems
+from reasonbench.protocols import Reporter, Task
 from reasonbench.records import Counts, Estimate, Interval, Problem
 from reasonbench.results import (
     AUDIT_SCHEMA,
@@ -28,11 +29,17 @@ from reasonbench.results import (
     ScanSummary,
     TaskResult,
 )
-from reasonbench.run import Reporter, Silent, execute, load_task
+from reasonbench.run import Silent, execute, load_task
 from reasonbench.specs import AuditSpec
 from reasonbench.stats.difference import Estimated, difference_independent
 from reasonbench.store import Store
-from reasonbench.summary import DECISION_ANCHOR, default_ks, estimate_pass_at_k, summarize
+from reasonbench.summary import (
+    DECISION_ANCHOR,
+    default_ks,
+    estimate_pass_at_k,
+    find_plan,
+    summarize,
+)
 from reasonbench.verdict import decide
 
 AUDIT_FILE = "audit.json"
@@ -49,25 +56,28 @@ def run_audit(
 ) -> Audit:
     """Do what ``spec`` asks for, as far as ``directory`` does not hold it yet.
 
-    The Audit is written to ``directory/audit.json`` and returned.
+    The traces are searched first, which needs no model, so traces that cannot be read
+    cost nothing.  The Audit is written to ``directory/audit.json`` and returned.
 
     Raises:
         SpecError: a task that is public and held out at once.
         ReasonbenchError: what ``run.execute`` raises; traces that cannot be read.
     """
     reporter = reporter or Silent()
-    if not spec.ks or 1 not in spec.ks:
-        spec = msgspec.structs.replace(spec, ks=(1, *(spec.ks or default_ks(spec.n)[1:])))
-    roles = _roles(spec)
-    detectors = [plugins.DETECTORS.load(name) for name in spec.detectors]
-    traces = [_existing(Path(t)) for t in spec.traces]
-    execute(spec.run_spec(), directory, reporter=reporter, workers=workers, command=command)
+    spec = msgspec.structs.replace(spec, ks=_ks(spec, reporter))
+    tasks, roles = _tasks(spec)
+    problems = [p for task in tasks for p in load_problems(task, spec.limit)]
+    findings, scan = _scan(spec, problems, reporter)
+    done = execute(
+        spec.run_spec(),
+        directory,
+        tasks=tasks,
+        reporter=reporter,
+        workers=workers,
+        command=command,
+    )
     with Store.read(directory) as store:
-        plan = store.latest_plan()
-        assert plan is not None
-        problems = list(store.problems(plan.digest()))
-        run = summarize(store, ks=spec.ks, level=spec.level, roles=roles)
-    findings, scan = _scan(detectors, problems, traces, reporter)
+        run = summarize(store, done.plan, ks=spec.ks, level=spec.level, roles=roles)
     audit = assemble(spec, run, problems, findings=findings, scan=scan, command=command)
     write_audit(audit, directory)
     return audit
@@ -84,11 +94,9 @@ def assemble(
 ) -> Audit:
     """Build the Audit from what was measured and found."""
     found = {(f.task, f.problem_id) for f in findings if f.status in FOUND}
-    benchmarks = [
-        _benchmark(spec, task, _heldout(run), findings, scanned=scan is not None)
-        for task in run.tasks
-        if task.role is Role.PUBLIC
-    ]
+    public = [t for t in run.tasks if t.role is Role.PUBLIC]
+    heldout = [t for t in run.tasks if t.role is Role.HELDOUT]
+    benchmarks = [_benchmark(spec, task, heldout, findings, scan) for task in public]
     return Audit(
         schema_version=AUDIT_SCHEMA,
         reasonbench=__version__,
@@ -101,12 +109,10 @@ def assemble(
         statements={f"{p.task}/{p.id}": p.statement for p in problems if (p.task, p.id) in found},
         benchmarks=tuple(benchmarks),
         verdicts=tuple(
-            decide(run, task, benchmark, scanned=scan is not None)
-            for task, benchmark in zip(
-                (t for t in run.tasks if t.role is Role.PUBLIC), benchmarks, strict=True
-            )
+            decide(run, task, benchmark, heldout=heldout)
+            for task, benchmark in zip(public, benchmarks, strict=True)
         ),
-        limits=_limits(spec, findings),
+        limits=_limits(spec, findings, scan, benchmarks),
     )
 
 
@@ -134,7 +140,7 @@ def read_audit(path: Path) -> Audit:
         return msgspec.json.decode(file.read_bytes(), type=Audit)
     except FileNotFoundError as error:
         raise SpecError(
-            f"there is no audit at {file}", hint="make one: reasonbench audit MODEL --task TASK"
+            f"there is no audit at {file}", hint="make one: reasonbench audit MODEL --public TASK"
         ) from error
     except OSError as error:
         raise SpecError(f"{file} cannot be read: {error.strerror or error}") from error
@@ -149,14 +155,24 @@ def load_audit(path: Path) -> Audit:
     """Read an audit; of a run that was never audited, return what its samples say.
 
     Such an audit takes every task as public and has searched nothing.
+
+    Raises:
+        SpecError: no audit and no run; an audit that is older than the directory's run.
     """
-    if not path.is_dir() or (path / AUDIT_FILE).is_file():
+    if not path.is_dir():
         return read_audit(path)
     with Store.read(path) as store:
-        plan = store.latest_plan()
-        if plan is None:
-            raise SpecError(f"{path} holds neither an audit nor a run")
-        names = tuple(task.name for task in plan.tasks)
+        plan = find_plan(store)
+        plan_id = plan.digest()
+        if (path / AUDIT_FILE).is_file():
+            audit = read_audit(path)
+            if not _stands(audit, store, plan_id):
+                raise SpecError(
+                    f"{path} was run or graded again after its audit, which is of what was before",
+                    hint=f"give the audit's command again (what is there is kept), or name the old "
+                    f"one: {path / AUDIT_FILE}",
+                )
+            return audit
         spec = AuditSpec(
             model=plan.spec.model,
             public=plan.spec.tasks,
@@ -166,76 +182,114 @@ def load_audit(path: Path) -> Audit:
             limit=plan.spec.limit,
             ks=default_ks(plan.spec.n),
         )
-        run = summarize(store, roles=dict.fromkeys(names, Role.PUBLIC))
-        return assemble(spec, run, list(store.problems(plan.digest())))
+        roles = {task.name: Role.PUBLIC for task in plan.tasks}
+        run = summarize(store, plan_id, roles=roles)
+        return assemble(spec, run, list(store.problems(plan_id)))
 
 
-def _roles(spec: AuditSpec) -> dict[str, Role]:
+def _stands(audit: Audit, store: Store, plan_id: str) -> bool:
+    """Tell whether an audit is of what its run directory holds now."""
+    if audit.run.plan != plan_id:
+        return False
+    roles = {task.spec.name: task.role for task in audit.run.tasks if task.role is not None}
+    spec = audit.spec
+    now = summarize(store, plan_id, ks=spec.ks, level=spec.level, roles=roles)
+    return now.tasks == audit.run.tasks
+
+
+def _ks(spec: AuditSpec, reporter: Reporter) -> tuple[int, ...]:
+    ks = tuple(sorted({1, *(spec.ks or default_ks(spec.n))}))
+    if ks[-1] > spec.n:
+        reporter.say(f"pass@k does not exist for k above n = {spec.n}; k = {ks[-1]} was asked for")
+    return ks
+
+
+def _tasks(spec: AuditSpec) -> tuple[list[Task], dict[str, Role]]:
     both = set(spec.public) & set(spec.heldout)
     if both:
         raise SpecError(f"task {sorted(both)[0]!r} is given as public and as held out; choose one")
-    roles = {load_task(name).spec.name: Role.PUBLIC for name in spec.public}
-    for name in spec.heldout:
-        roles[load_task(name).spec.name] = Role.HELDOUT
-    return roles
-
-
-def _existing(path: Path) -> Path:
-    if not path.is_file():
-        raise TraceError(f"there is no trace file {path}", hint="give the path of a .jsonl file")
-    return path
+    tasks, roles = [], {}
+    for role, names in ((Role.PUBLIC, spec.public), (Role.HELDOUT, spec.heldout)):
+        for name in dict.fromkeys(names):
+            tasks.append(load_task(name))
+            roles[tasks[-1].spec.name] = role
+    return tasks, roles
 
 
 def _scan(
-    detectors: Sequence[Detector],
-    problems: Sequence[Problem],
-    traces: Sequence[Path],
-    reporter: Reporter,
+    spec: AuditSpec, problems: Sequence[Problem], reporter: Reporter
 ) -> tuple[list[Finding], ScanSummary | None]:
+    """Search the traces with every detector; the summary is of what all of them read."""
+    detectors = {name: plugins.DETECTORS.load(name) for name in spec.detectors}
+    traces = [Path(t) for t in spec.traces]
+    for path in traces:
+        if not path.is_file():
+            raise TraceError(
+                f"there is no trace file {path}", hint="give the path of a .jsonl file"
+            )
     if not traces:
         return [], None
     findings: list[Finding] = []
-    summary: ScanSummary | None = None
+    summaries: list[ScanSummary] = []
     reporter.phase("searching the traces", total=len(detectors))
-    for detector in detectors:
-        part, summary = detector.detect(problems, traces)
-        findings += part
+    for name, detector in detectors.items():
+        with plugins.attributed("detector", name):
+            found, summary = detector.detect(problems, traces)
+        findings += found
+        summaries.append(summary)
         reporter.advance()
-    return findings, summary
-
-
-def _heldout(run: RunResult) -> list[Counts]:
-    return [c for t in run.tasks if t.role is Role.HELDOUT for c in t.problems]
+    return findings, min(summaries, key=lambda summary: summary.rows_read)
 
 
 def _benchmark(
     spec: AuditSpec,
     task: TaskResult,
-    heldout: Sequence[Counts],
+    heldout: Sequence[TaskResult],
     findings: Sequence[Finding],
-    *,
-    scanned: bool,
+    scan: ScanSummary | None,
 ) -> BenchmarkAudit:
     status = _status_by_problem(task.spec.name, findings)
     leaked = [c for c in task.problems if status.get(c.problem_id) in FOUND]
     clean = [c for c in task.problems if status.get(c.problem_id) not in FOUND]
+    baseline = [c for part in heldout for c in _not_found(part, findings)]
+    n_heldout = sum(len(part.problems) for part in heldout)
     differences: list[Difference] = []
-    if heldout:
-        differences += _differences("public - heldout", task.problems, heldout, spec)
+    if baseline:
+        differences += _differences("public - heldout", task.problems, baseline, spec)
     if leaked and clean:
-        differences += _differences("leaked - clean", leaked, clean, spec)
-        share = len(leaked) / len(task.problems)
-        differences += [_scaled(d, share) for d in differences if d.name == "leaked - clean"]
+        sides = _differences("leaked - clean", leaked, clean, spec)
+        shares = _leaked_shares(leaked, clean, spec.ks)
+        differences += sides
+        differences += [_scaled(d, share) for d, share in zip(sides, shares, strict=True)]
+    read_any = scan is not None and scan.rows_read > 0
+    checked = sum(s is not FindingStatus.NOT_CHECKED for s in status.values())
     return BenchmarkAudit(
         task=task.spec.name,
         n_contaminated=len(leaked),
-        n_checked=sum(s is not FindingStatus.NOT_CHECKED for s in status.values())
-        if scanned
-        else 0,
+        n_checked=checked if read_any else 0,
+        n_heldout_dropped=n_heldout - len(baseline),
         leaked=estimate_pass_at_k(leaked, spec.ks, level=spec.level),
         clean=estimate_pass_at_k(clean, spec.ks, level=spec.level),
         differences=tuple(differences),
     )
+
+
+def _not_found(task: TaskResult, findings: Sequence[Finding]) -> list[Counts]:
+    """Return the problems of a held-out task that do not stand in the traces themselves."""
+    status = _status_by_problem(task.spec.name, findings)
+    return [c for c in task.problems if status.get(c.problem_id) not in FOUND]
+
+
+def _leaked_shares(
+    leaked: Sequence[Counts], clean: Sequence[Counts], ks: Sequence[int]
+) -> list[float]:
+    """Return, for each k, the share of leaked problems among those that define pass@k."""
+    shares = []
+    for k in ks:
+        inside = sum(c.n >= k for c in leaked)
+        total = inside + sum(c.n >= k for c in clean)
+        shares.append(inside / total if total else 0.0)
+    return shares
 
 
 def _status_by_problem(task: str, findings: Sequence[Finding]) -> dict[str, FindingStatus]:
@@ -293,21 +347,37 @@ def _scaled(difference: Difference, share: float) -> Difference:
     )
 
 
-def _limits(spec: AuditSpec, findings: Sequence[Finding]) -> tuple[str, ...]:
+def _limits(
+    spec: AuditSpec,
+    findings: Sequence[Finding],
+    scan: ScanSummary | None,
+    benchmarks: Sequence[BenchmarkAudit],
+) -> tuple[str, ...]:
     limits = []
-    if not spec.traces:
+    if scan is None:
         limits.append("No teacher traces were given: a leak through them cannot be found.")
+    elif scan.rows_read == 0:
+        limits.append("Not one row of the traces could be read: nothing was searched.")
     else:
         limits.append(
             "Only statements that stand word for word in the traces are found; reworded, "
             "renumbered or solution-only leaks are not."
         )
+    if scan is not None and (skipped := sum(scan.rows_skipped.values())):
+        limits.append(f"{skipped:,} rows of the traces could not be searched.")
     if not spec.heldout:
         limits.append(
             "No held-out problems were given: an inflation without a found leak is unseen."
         )
-    unchecked = sum(f.status is FindingStatus.NOT_CHECKED for f in findings)
-    if unchecked:
-        limits.append(f"{unchecked} problems are too short to be searched for.")
-    limits.append("No published claim was compared: the audit says nothing of what was claimed.")
+    if dropped := max((b.n_heldout_dropped for b in benchmarks), default=0):
+        limits.append(
+            f"{dropped} held-out problems stand in the traces themselves and were compared with "
+            f"nothing."
+        )
+    if unchecked := sum(f.status is FindingStatus.NOT_CHECKED for f in findings):
+        limits.append(f"{unchecked} problems have too few words to be searched for.")
+    if spec.model.claims:
+        limits.append("The claims in the spec were not compared: this version cannot yet.")
+    else:
+        limits.append("No published claim was given: the audit says nothing of what was claimed.")
     return tuple(limits)

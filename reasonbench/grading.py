@@ -7,6 +7,7 @@ the engine never waits; ``finish`` then grades from the store whatever is left.
 
 from collections.abc import Callable, Iterable, Mapping
 
+from reasonbench.errors import GraderError
 from reasonbench.graders.pool import GraderPool
 from reasonbench.records import Completion, Failure, Grade, Problem
 from reasonbench.store import Store
@@ -37,6 +38,10 @@ class Grading:
                 self._submit(pool, problem, completion)
         self._collect(block=False)
 
+    def count_missing(self) -> int:
+        """Return how many completions have no grade yet, those being graded included."""
+        return sum(1 for _ in self._store.ungraded(self._plan_id, self.identities))
+
     def finish(self, advance: Callable[[int], None]) -> None:
         """Grade everything that has no grade yet; a grader that raises leaves it owed."""
         while self._in_flight:
@@ -63,6 +68,11 @@ class Grading:
         for pool in self._pools.values():
             if pool.pending:
                 outcomes += pool.drain(block=block)
+        if stray := [o for o in outcomes if o.key not in self._in_flight]:
+            raise GraderError(
+                f"the grader judged a completion that it was not given: "
+                f"{stray[0].task}/{stray[0].problem_id}, sample_index {stray[0].sample_index}"
+            )
         grades = [o for o in outcomes if isinstance(o, Grade)]
         failures = [o for o in outcomes if isinstance(o, Failure)]
         if grades:

@@ -4,12 +4,14 @@ A plan holds nothing that was drawn: two calls with the same spec, model and eng
 give the same plan, so what a killed run still owes is plan minus store.
 """
 
+import itertools
 from collections.abc import Sequence
 
 import msgspec
 
 from reasonbench.errors import EngineError, TaskError
 from reasonbench.identity import base_seed, completion_key, digest
+from reasonbench.plugins import attributed
 from reasonbench.protocols import Engine, Task
 from reasonbench.records import EngineIdentity, Plan, PlanItem, Problem, SampleRequest
 from reasonbench.specs import RunSpec, SamplingSpec, TaskSpec
@@ -35,9 +37,9 @@ def load_problems(task: Task, limit: int | None) -> list[Problem]:
     """
     problems: list[Problem] = []
     seen: set[str] = set()
-    for problem in task.problems():
-        if limit is not None and len(problems) >= limit:
-            break
+    with attributed("task", task.spec.name):
+        found = list(itertools.islice(task.problems(), limit))
+    for problem in found:
         if problem.id in seen:
             raise TaskError(
                 f"task {task.spec.name!r} has two problems with the id {problem.id!r}",
@@ -79,7 +81,8 @@ def plan_run(spec: RunSpec, tasks: Sequence[Task], engine: Engine) -> Planned:
         task_specs.append(task_spec)
         for problem in load_problems(task, spec.limit):
             problems.append(problem)
-            prompt = task.prompt(problem)
+            with attributed("task", task_spec.name):
+                prompt = task.prompt(problem)
             seed = base_seed(sampling.seed, problem.task, problem.id)
             problem_digest, prompt_digest = problem.digest(), prompt.digest()
             full_digest = problem.full_digest()
@@ -102,7 +105,8 @@ def plan_run(spec: RunSpec, tasks: Sequence[Task], engine: Engine) -> Planned:
         tasks=tuple(task_specs),
         graders={t.name: spec.grader or t.grader for t in task_specs},
     )
-    engine.check([r.prompt for r in requests[:: spec.n]], sampling)
+    with attributed("engine", engine.identity.engine):
+        engine.check([r.prompt for r in requests[:: spec.n]], sampling)
     return Planned(plan=plan, problems=problems, requests=requests, items=items)
 
 

@@ -11,8 +11,9 @@ warning.
 Not covered: sandboxing.  A plugin is code that its user installed.
 """
 
+import contextlib
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from importlib import import_module, metadata
 from typing import Any, NamedTuple
@@ -226,6 +227,24 @@ class Registry:
                 f"{self._protocol.__name__}: it lacks {', '.join(missing)}",
                 hint=f"see reasonbench.protocols.{self._protocol.__name__}",
             )
+
+
+@contextlib.contextmanager
+def attributed(kind: str, name: str) -> Iterator[None]:
+    """Turn what a plugin raises within the block into one sentence that names it.
+
+    Raises:
+        PluginError: the plugin raised a plain exception; its own errors pass.
+    """
+    try:
+        yield
+    except ReasonbenchError:
+        raise
+    except Exception as exc:
+        raise PluginError(
+            f"the {kind} {name!r} failed: {type(exc).__name__}: {exc}",
+            hint="repair, upgrade or uninstall it",
+        ) from exc
 
 
 def split_reference(reference: str) -> tuple[str, str | None]:

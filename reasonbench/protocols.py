@@ -145,3 +145,16 @@ class Section(Protocol):
     def render(self, audit: Audit) -> Sequence[Block]:
         """Return the part's blocks; none leaves the part out."""
         ...
+
+
+class Reporter(Protocol):
+    """Where a run says how far it is."""
+
+    def phase(self, name: str, *, total: int, done: int = 0) -> None:
+        """Begin a phase of ``total`` steps, ``done`` of which exist already."""
+
+    def advance(self, steps: int = 1, *, tokens: int = 0) -> None:
+        """Steps of the current phase that were finished, and the tokens drawn for them."""
+
+    def say(self, sentence: str) -> None:
+        """Tell the user something once."""

@@ -118,10 +118,21 @@ class TaskResult(Record, frozen=True, kw_only=True):
     """Completions by the reason of their grade."""
     ungraded: dict[str, int]
     """Completions without a verdict, by reason."""
-    n_owed: int
-    """Completions that are still missing."""
+    n_truncated: int
+    """Completions that the token limit cut off before a right answer."""
+    n_unsampled: int
+    """Completions that were asked for and do not exist."""
+    n_ungraded: int
+    """Completions that exist and that no grader could be run on."""
+    failures: dict[str, int]
+    """Why those are owed: ``ErrorType: message`` of the last try, and how many."""
     estimates: tuple[Estimate, ...]
     """pass@k for each k."""
+
+    @property
+    def n_owed(self) -> int:
+        """Completions that are still to be sampled or graded."""
+        return self.n_unsampled + self.n_ungraded
 
 
 class RunResult(Record, frozen=True, kw_only=True):
@@ -129,6 +140,8 @@ class RunResult(Record, frozen=True, kw_only=True):
 
     path: str
     """Run directory."""
+    plan: str
+    """Id of the plan in that directory."""
     engine: EngineIdentity
     """What drew the samples."""
     sampling: SamplingSpec
@@ -137,6 +150,11 @@ class RunResult(Record, frozen=True, kw_only=True):
     """Grader identity by task."""
     tasks: tuple[TaskResult, ...]
     """Scores in the order of the tasks asked for."""
+
+    @property
+    def n_owed(self) -> int:
+        """Completions that are still to be sampled or graded."""
+        return sum(task.n_owed for task in self.tasks)
 
 
 class Difference(Record, frozen=True, kw_only=True):
@@ -177,7 +195,9 @@ class BenchmarkAudit(Record, frozen=True, kw_only=True):
     n_contaminated: int
     """Problems found in the traces."""
     n_checked: int
-    """Problems that were searched for."""
+    """Problems that were searched for; 0 where no row of the traces could be read."""
+    n_heldout_dropped: int
+    """Held-out problems that stand in the traces themselves, and are compared with nothing."""
     leaked: tuple[Estimate, ...]
     """pass@k on the problems found in the traces."""
     clean: tuple[Estimate, ...]

@@ -10,29 +10,24 @@ import datetime
 import importlib.metadata
 import os
 import platform
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 
 from reasonbench import __version__, plugins
-from reasonbench.errors import EngineError, ReasonbenchError, StoreError, TaskError
+from reasonbench.errors import ReasonbenchError, SpecError, StoreError, TaskError
 from reasonbench.grading import Grading
 from reasonbench.planning import Planned, changed_fields, check_weights, load_problems, plan_run
-from reasonbench.protocols import Engine, Task
-from reasonbench.records import Completion, Failure, Problem, Session
+from reasonbench.protocols import Engine, Reporter, Task
+from reasonbench.records import Problem, Session
 from reasonbench.results import RunResult
+from reasonbench.sampling import sample_missing
 from reasonbench.specs import RunSpec
 from reasonbench.store import Store
-from reasonbench.summary import summarize
+from reasonbench.summary import find_plan, summarize
 from reasonbench.tasks import resolve
 
-COMMIT_SECONDS = 0.25
-"""A finished completion waits at most this long for others before it is committed."""
-COMMIT_COUNT = 256
-"""... and with at most this many of them."""
 LIBRARIES = (
     "torch",
     "transformers",
@@ -43,19 +38,6 @@ LIBRARIES = (
     "lm-eval",
     "math-verify",
 )
-
-
-class Reporter(Protocol):
-    """Where a run says how far it is."""
-
-    def phase(self, name: str, *, total: int, done: int = 0) -> None:
-        """Begin a phase of ``total`` steps, ``done`` of which exist already."""
-
-    def advance(self, steps: int = 1, *, tokens: int = 0) -> None:
-        """Steps of the current phase that were finished, and the tokens drawn for them."""
-
-    def say(self, sentence: str) -> None:
-        """Tell the user something once."""
 
 
 class Silent:
@@ -80,6 +62,7 @@ def execute(
     spec: RunSpec,
     directory: Path,
     *,
+    tasks: Sequence[Task] | None = None,
     reporter: Reporter | None = None,
     workers: int | None = None,
     command: Sequence[str] = (),
@@ -89,6 +72,7 @@ def execute(
     Args:
         spec: what to run.
         directory: run directory; made if missing, gone on with if not.
+        tasks: the spec's tasks, where they are loaded already.
         reporter: where progress goes.
         workers: grader processes.
         command: command line, for the record.
@@ -98,8 +82,18 @@ def execute(
             committed before stays.
     """
     reporter = reporter or Silent()
+    if spec.model.preset is not None:
+        raise SpecError(
+            f"model.preset is {spec.model.preset!r}, and this version has no presets",
+            hint="write the sampling parameters of the model's card under [sampling]",
+        )
+    if tasks is None:
+        tasks = [load_task(name) for name in dict.fromkeys(spec.tasks)]
+    # A name that leads nowhere must not cost a model load, nor leave its mark in a store.
+    for grader in {spec.grader or task.spec.grader for task in tasks}:
+        plugins.GRADERS.get(grader)
+    plugins.ENGINES.get(spec.engine.name)
     with Store.create(directory) as store:
-        tasks = [load_task(name) for name in spec.tasks]
         reporter.say(f"loading {spec.model.id} with {spec.engine.name}")
         with open_engine(spec) as engine:
             planned = plan_run(spec, tasks, engine)
@@ -109,8 +103,8 @@ def execute(
                     store, plan_id, planned.plan.graders, workers=workers or default_workers()
                 )
                 with contextlib.closing(grading):
-                    _sample(store, planned, engine, grading, reporter)
-                    _grade_rest(planned.plan.spec.n * len(planned.problems), grading, reporter)
+                    sample_missing(store, planned, engine, grading, reporter)
+                    _grade_rest(grading, reporter)
         return summarize(store, plan_id)
 
 
@@ -138,9 +132,7 @@ def regrade(
     """
     reporter = reporter or Silent()
     with Store.create(directory, must_exist=True) as store:
-        plan = store.latest_plan()
-        if plan is None:
-            raise ReasonbenchError(f"{directory} holds no run to grade")
+        plan = find_plan(store)
         plan_id = plan.digest()
         problems, items = list(store.problems(plan_id)), list(store.items(plan_id))
         if grader is not None:
@@ -160,7 +152,7 @@ def regrade(
         with _session(store, plan_id, command):
             grading = Grading(store, plan_id, plan.graders, workers=workers or default_workers())
             with contextlib.closing(grading):
-                _grade_rest(len(items), grading, reporter)
+                _grade_rest(grading, reporter)
         return summarize(store, plan_id)
 
 
@@ -185,7 +177,8 @@ def open_engine(spec: RunSpec) -> Iterator[Engine]:
         check_weights(engine.identity, spec.model.weights_digest)
         yield engine
     finally:
-        engine.close()
+        with plugins.attributed("engine", spec.engine.name):
+            engine.close()
 
 
 def _reload(problems: Sequence[Problem], tasks: Sequence[Task], limit: int | None) -> list[Problem]:
@@ -213,91 +206,11 @@ def _record_plan(store: Store, planned: Planned, reporter: Reporter) -> str:
     return plan_id
 
 
-def _sample(
-    store: Store, planned: Planned, engine: Engine, grading: Grading, reporter: Reporter
-) -> None:
-    """Draw what the store lacks, committing and grading as completions finish."""
-    present = store.present(planned.plan.digest())
-    missing = [r for r in planned.requests if r.key not in present]
-    if present:
-        reporter.say(
-            f"{len(planned.requests) - len(missing):,} of {len(planned.requests):,} "
-            f"completions are there already"
-        )
-    if not missing:
-        return
-    reporter.phase("sampling", total=len(planned.requests), done=len(present))
-    problems = {(p.task, p.id): p for p in planned.problems}
-    sink = _Sink(store, {r.key for r in missing})
-    try:
-        for outcome in engine.sample(missing, planned.plan.sampling):
-            if sink.add(outcome):
-                done = sink.flush()
-                grading.offer([(problems[c.task, c.problem_id], c) for c in done])
-            reporter.advance(tokens=outcome.n_tokens if isinstance(outcome, Completion) else 0)
-    except (ReasonbenchError, KeyboardInterrupt):
-        raise
-    except Exception as error:
-        raise EngineError(
-            f"engine {planned.plan.engine.engine!r} stopped with {sink.n_owed:,} of "
-            f"{len(planned.requests):,} completions owed: {type(error).__name__}: {error}",
-            hint="what was sampled is safe; the same command goes on",
-        ) from error
-    finally:
-        sink.flush()
-    if sink.n_owed:
-        reporter.say(f"{sink.n_owed:,} completions failed and are still owed")
-
-
-class _Sink:
-    """Finished outcomes on their way into the store."""
-
-    def __init__(self, store: Store, owed: set[str]) -> None:
-        self._store = store
-        self._owed = owed
-        self._completions: list[Completion] = []
-        self._failures: list[Failure] = []
-        self._last = time.monotonic()
-
-    @property
-    def n_owed(self) -> int:
-        return len(self._owed)
-
-    def add(self, outcome: Completion | Failure) -> bool:
-        """Take one outcome; True when it is time to commit."""
-        if outcome.key not in self._owed:
-            raise EngineError(
-                f"the engine returned a sample that was not asked for, or one twice: "
-                f"{outcome.task}/{outcome.problem_id}, sample_index {outcome.sample_index}"
-            )
-        if isinstance(outcome, Completion):
-            self._owed.discard(outcome.key)
-            self._completions.append(outcome)
-        else:
-            self._failures.append(outcome)
-        waiting = len(self._completions) + len(self._failures)
-        return waiting >= COMMIT_COUNT or time.monotonic() - self._last >= COMMIT_SECONDS
-
-    def flush(self) -> list[Completion]:
-        """Commit what waits; return the completions among it."""
-        completions, self._completions = self._completions, []
-        failures, self._failures = self._failures, []
-        if completions:
-            self._store.add_completions(completions)
-        if failures:
-            self._store.add_failures(failures)
-        self._last = time.monotonic()
-        return completions
-
-
-def _grade_rest(total: int, grading: Grading, reporter: Reporter) -> None:
-    reporter.phase("grading", total=total, done=grading.n_graded)
+def _grade_rest(grading: Grading, reporter: Reporter) -> None:
+    reporter.phase("grading", total=grading.count_missing())
     grading.finish(reporter.advance)
     if grading.n_failed:
-        reporter.say(
-            f"the grader failed on {grading.n_failed:,} completions; they stay owed, "
-            f"see `reasonbench regrade`"
-        )
+        reporter.say(f"the grader failed on {grading.n_failed:,} completions; they stay owed")
 
 
 @contextlib.contextmanager

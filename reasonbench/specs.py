@@ -74,9 +74,9 @@ class ModelSpec(Spec, frozen=True, kw_only=True):
     released: datetime.date | None = None
     """Day on which the weights were published."""
     claims: tuple[Claim, ...] = ()
-    """Scores that its makers published."""
+    """Scores that its makers published; carried along, not compared yet."""
     preset: str | None = None
-    """Name of the sampling preset that was asked for."""
+    """Sampling preset to take; there are none yet, so a name is refused."""
 
 
 class EngineSpec(Spec, frozen=True, kw_only=True):
@@ -215,7 +215,7 @@ class GateRule(Spec, frozen=True, kw_only=True):
 
 
 class GatePolicy(Spec, frozen=True, kw_only=True):
-    """The rules that decide whether a model passes."""
+    """The rules that decide whether a model passes.  No command reads it yet."""
 
     rules: Annotated[tuple[GateRule, ...], msgspec.Meta(min_length=1)]
     """All of them must hold."""
@@ -235,7 +235,7 @@ class StudyArm(Spec, frozen=True, kw_only=True):
 
 
 class StudySpec(Spec, frozen=True, kw_only=True):
-    """A controlled comparison of training arms."""
+    """A controlled comparison of training arms.  No command reads it yet."""
 
     teacher: ModelSpec
     """Model that the traces come from."""

@@ -5,12 +5,21 @@ completion that is missing, or has no verdict, is counted as such and is never i
 """
 
 import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from reasonbench import plugins, stats
 from reasonbench.errors import ReasonbenchError
-from reasonbench.records import Counts, Estimate, FinishReason, Grade, Interval, Plan, Verdict
+from reasonbench.records import (
+    Counts,
+    Estimate,
+    FinishReason,
+    Grade,
+    Interval,
+    Plan,
+    Stage,
+    Verdict,
+)
 from reasonbench.results import Role, RunResult, TaskResult
 from reasonbench.store import Store
 
@@ -24,7 +33,7 @@ class _Tally:
     """One problem's grades, being counted."""
 
     def __init__(self) -> None:
-        self.n = self.c = self.truncated_wrong = 0
+        self.n = self.c = self.truncated = 0
         self.reasons: Counter[str] = Counter()
         self.ungraded: Counter[str] = Counter()
 
@@ -37,14 +46,14 @@ class _Tally:
         if grade.verdict is Verdict.CORRECT:
             self.c += 1
         elif finish is FinishReason.LENGTH:
-            self.truncated_wrong += 1
+            self.truncated += 1
 
     def counts(self, problem_id: str, asked: int) -> Counts:
         return Counts(
             problem_id=problem_id,
             n=self.n,
             c=self.c,
-            c_if_truncated_right=self.c + self.truncated_wrong,
+            c_if_truncated_right=self.c + self.truncated,
             reasons=dict(sorted(self.reasons.items())),
             ungraded=dict(sorted(self.ungraded.items())),
             owed=asked - self.n - self.ungraded.total(),
@@ -68,7 +77,6 @@ def estimate_pass_at_k(
     *,
     level: float = 0.95,
     anchor: float = DISPLAY_ANCHOR,
-    seed: int = 0,
 ) -> tuple[Estimate, ...]:
     """Return pass@k with both intervals for each k.
 
@@ -77,7 +85,6 @@ def estimate_pass_at_k(
         ks: values of k; where k exceeds a problem's n, that problem is excluded at that k.
         level: confidence level.
         anchor: of the superpopulation interval.
-        seed: of that interval's Monte-Carlo draws.
     """
     n_samples = sum(c.n for c in counts)
     if not counts:
@@ -88,7 +95,6 @@ def estimate_pass_at_k(
         list(ks),
         level=level,
         anchor=anchor,
-        seed=seed,
     )
     return tuple(
         Estimate(
@@ -138,44 +144,40 @@ def summarize(
         roles: what each task stands for, in an audit.
 
     Raises:
-        ReasonbenchError: the directory holds no plan.
+        ReasonbenchError: the directory holds no such plan.
     """
-    plan = store.latest_plan()
-    if plan_id is not None:
-        plan = next((p for p in store.plans() if p.digest() == plan_id), None)
-    if plan is None:
-        raise ReasonbenchError(
-            f"{store.path} holds no run",
-            hint="start one: reasonbench run MODEL --task TASK --out DIR",
-        )
+    plan = find_plan(store, plan_id)
     plan_id = plan.digest()
     identities = grader_identities(plan)
-    tallies: dict[tuple[str, str], _Tally] = {
-        (p.task, p.id): _Tally() for p in store.problems(plan_id)
-    }
+    tallies: dict[str, dict[str, _Tally]] = {task.name: {} for task in plan.tasks}
+    for problem in store.problems(plan_id):
+        tallies[problem.task][problem.id] = _Tally()
+    graded: set[str] = set()
     for grade, finish in store.grades(plan_id, identities):
-        tallies[grade.task, grade.problem_id].add(grade, finish)
+        tallies[grade.task][grade.problem_id].add(grade, finish)
+        graded.add(grade.key)
+    owed = _Owed(store, plan_id, graded)
     tasks = []
     for spec in plan.tasks:
-        counts = tuple(
-            tally.counts(problem_id, plan.spec.n)
-            for (task, problem_id), tally in tallies.items()
-            if task == spec.name
-        )
+        counts = tuple(t.counts(name, plan.spec.n) for name, t in tallies[spec.name].items())
         tasks.append(
             TaskResult(
                 spec=spec,
                 role=(roles or {}).get(spec.name),
                 n=plan.spec.n,
                 problems=counts,
-                reasons=_total([c.reasons for c in counts]),
-                ungraded=_total([c.ungraded for c in counts]),
-                n_owed=sum(c.owed for c in counts),
+                reasons=_total(c.reasons for c in counts),
+                ungraded=_total(c.ungraded for c in counts),
+                n_truncated=sum(c.c_if_truncated_right - c.c for c in counts),
+                n_unsampled=owed.unsampled[spec.name],
+                n_ungraded=owed.ungraded[spec.name],
+                failures=dict(owed.failures[spec.name].most_common()),
                 estimates=estimate_pass_at_k(counts, ks or default_ks(plan.spec.n), level=level),
             )
         )
     return RunResult(
         path=str(store.path),
+        plan=plan_id,
         engine=plan.engine,
         sampling=plan.sampling,
         grader_versions=identities,
@@ -183,7 +185,46 @@ def summarize(
     )
 
 
-def _total(parts: Sequence[dict[str, int]]) -> dict[str, int]:
+def find_plan(store: Store, plan_id: str | None = None) -> Plan:
+    """Return a plan of a run directory, by default the latest.
+
+    Raises:
+        ReasonbenchError: the directory holds no such plan.
+    """
+    if plan_id is None:
+        plan = store.latest_plan()
+    else:
+        plan = next((p for p in store.plans() if p.digest() == plan_id), None)
+    if plan is None:
+        raise ReasonbenchError(
+            f"{store.path} holds no run" + (f" with the plan {plan_id}" if plan_id else ""),
+            hint="start one: reasonbench run MODEL --task TASK --out DIR",
+        )
+    return plan
+
+
+class _Owed:
+    """What a plan still asks for, by task, and why it is not there."""
+
+    def __init__(self, store: Store, plan_id: str, graded: Set[str]) -> None:
+        self.unsampled: Counter[str] = Counter()
+        self.ungraded: Counter[str] = Counter()
+        self.failures: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        present = store.present(plan_id)
+        stage_owed: dict[str, Stage] = {}
+        for item in store.items(plan_id):
+            if item.key in graded:
+                continue
+            sampled = item.key in present
+            stage_owed[item.key] = Stage.GRADE if sampled else Stage.SAMPLE
+            (self.ungraded if sampled else self.unsampled)[item.task] += 1
+        if stage_owed:
+            last = {f.key: f for f in store.failures(plan_id) if stage_owed.get(f.key) is f.stage}
+            for failure in last.values():
+                self.failures[failure.task][f"{failure.error_type}: {failure.message}"] += 1
+
+
+def _total(parts: Iterable[dict[str, int]]) -> dict[str, int]:
     total: Counter[str] = Counter()
     for part in parts:
         total.update(part)

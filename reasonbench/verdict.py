@@ -2,17 +2,23 @@
 
 The first rule that holds decides:
 
-1. completions are missing -> INVALID
-2. nothing graded, or more than half cut off by the token limit -> INVALID
-3. problems stand in the traces, and pass@1 on them exceeds that on the others by more
-   than chance -> INFLATED; otherwise -> INCONCLUSIVE
-4. nothing found, but pass@1 exceeds that on held-out problems by more than chance
-   -> INCONCLUSIVE
-5. traces were searched, or held-out problems agree -> SUPPORTED; neither -> INCONCLUSIVE
+1. INVALID: the public task or a held-out one has missing completions, nothing graded,
+   more than 10 % of its completions without a verdict, or more than half cut off.
+2. Problems stand in the traces: INFLATED where pass@1 on them exceeds that on the other
+   problems by more than chance; where all of them stand there, where it exceeds that on
+   held-out problems by more than chance. INCONCLUSIVE otherwise.
+3. None was found, but pass@1 exceeds that on held-out problems by more than chance:
+   INCONCLUSIVE, for something made the public problems easier.
+4. SUPPORTED: pass@1 is at most 10 points above that on held-out problems, the whole
+   interval included.
+5. INCONCLUSIVE: anything else. Not having found a leak supports no score by itself: the
+   search may have missed it.
 
 "More than chance" is an interval with anchor 1 that lies above 0.  Names of models,
 problems and traces play no part.
 """
+
+from collections.abc import Sequence
 
 from reasonbench.results import (
     BenchmarkAudit,
@@ -25,103 +31,177 @@ from reasonbench.results import (
 
 MAX_TRUNCATED = 0.5
 """Share of truncated completions above which a run measures the token limit."""
+MAX_UNGRADED = 0.1
+"""Share of completions without a verdict above which the others are a selection."""
+MARGIN = 0.1
+"""Largest excess over held-out problems, interval included, that supports a score."""
+
+Ruling = tuple[VerdictWord, str, str]
 
 
 def decide(
-    run: RunResult, task: TaskResult, benchmark: BenchmarkAudit, *, scanned: bool
+    run: RunResult,
+    task: TaskResult,
+    benchmark: BenchmarkAudit,
+    *,
+    heldout: Sequence[TaskResult] = (),
 ) -> VerdictLine:
-    """Return the verdict on one public benchmark."""
+    """Return the verdict on one public benchmark.
+
+    Args:
+        run: the run, for its token limit.
+        task: the public benchmark's scores.
+        benchmark: what was found and compared.
+        heldout: scores of the held-out tasks that it was compared with.
+    """
+    ruling: Ruling | None = None
+    for part in (task, *heldout):
+        ruling = ruling or _invalid(run, part)
+    if ruling is None:
+        found = benchmark.n_contaminated > 0
+        ruling = _leak_rule(task, benchmark) if found else _clean_rule(task, benchmark)
+    verdict, sentence, would_change = ruling
+    return VerdictLine(
+        task=task.spec.name, verdict=verdict, sentence=sentence, would_change=would_change
+    )
+
+
+def _invalid(run: RunResult, task: TaskResult) -> Ruling | None:
     name = task.spec.name
-
-    def line(verdict: VerdictWord, sentence: str, would_change: str) -> VerdictLine:
-        return VerdictLine(task=name, verdict=verdict, sentence=sentence, would_change=would_change)
-
+    graded = sum(counts.n for counts in task.problems)
+    without = sum(task.ungraded.values())
     if task.n_owed:
-        return line(
+        return (
             VerdictWord.INVALID,
-            f"{task.n_owed} completions are missing, so the score is not of all problems.",
-            "running the same command again, which samples what is missing",
+            f"{name} is incomplete: {task.n_unsampled} completions are not sampled and "
+            f"{task.n_ungraded} not graded.",
+            "running the same command again, which makes what is missing",
         )
-    n_truncated = task.reasons.get("truncated", 0)
-    n_graded = sum(c.n for c in task.problems)
-    if n_graded == 0 or n_truncated > MAX_TRUNCATED * n_graded:
-        return line(
+    if graded == 0 or without > MAX_UNGRADED * (graded + without):
+        return (
             VerdictWord.INVALID,
-            f"{n_truncated} of {n_graded} graded completions were cut off at "
+            f"{without} of {graded + without} completions of {name} could not be judged "
+            f"({', '.join(task.ungraded) or 'none'}): the others are a selection.",
+            "gold answers and a grader that can judge them",
+        )
+    if task.n_truncated > MAX_TRUNCATED * graded:
+        return (
+            VerdictWord.INVALID,
+            f"{task.n_truncated} of {graded} completions of {name} were cut off at "
             f"{run.sampling.max_tokens} tokens: this measures the limit, not the model.",
             "a larger --max-tokens",
         )
-    if benchmark.n_contaminated:
-        return line(*_leak_rule(benchmark))
-    return line(*_clean_rule(benchmark, scanned=scanned))
+    return None
 
 
-def _leak_rule(benchmark: BenchmarkAudit) -> tuple[VerdictWord, str, str]:
-    leak, price = (_pass_at_1(benchmark, name) for name in ("leaked - clean", "all - clean"))
-    n = benchmark.n_contaminated
+def _leak_rule(task: TaskResult, benchmark: BenchmarkAudit) -> Ruling:
+    stand = _count(benchmark.n_contaminated, "problem stands", "problems stand")
+    if benchmark.n_contaminated == len(task.problems):
+        return _all_leaked(stand, benchmark)
+    leak, price = (pass_at_1(benchmark, name) for name in ("leaked - clean", "all - clean"))
     if leak is None or price is None:
         return (
             VerdictWord.INCONCLUSIVE,
-            f"All {n} problems stand in the traces: nothing is left to compare them with.",
-            "problems of the same kind that are not in the traces",
+            f"{stand} in the traces, but on one side of the comparison nothing was graded.",
+            "a graded completion of a leaked and of another problem",
         )
     numbers = (
-        f"{n} problems stand in the traces; pass@1 on them is {_signed(leak)} than on the "
-        f"others, which moves the whole score by {_amount(price)}."
+        f"{stand} in the traces; pass@1 there is {_signed(leak)} than on the others, which moves "
+        f"the whole score by {_points(price)}."
     )
     if leak.interval is not None and leak.interval.low > 0:
         return (
             VerdictWord.INFLATED,
             numbers,
-            "leaked problems scoring no higher than clean ones, beyond chance",
+            "leaked problems scoring no higher than the others, beyond chance",
         )
     return VerdictWord.INCONCLUSIVE, numbers, "more samples a problem, or more problems"
 
 
-def _clean_rule(benchmark: BenchmarkAudit, *, scanned: bool) -> tuple[VerdictWord, str, str]:
-    gap = _pass_at_1(benchmark, "public - heldout")
-    searched = (
-        f"None of {benchmark.n_checked} problems stands in the traces"
-        if scanned
-        else "No traces were searched"
-    )
+def _all_leaked(stand: str, benchmark: BenchmarkAudit) -> Ruling:
+    gap = pass_at_1(benchmark, "public - heldout")
     if gap is None or gap.interval is None:
         return (
-            VerdictWord.SUPPORTED if scanned else VerdictWord.INCONCLUSIVE,
-            f"{searched}, and there is no held-out set to compare with.",
-            "a held-out set on which the model does worse"
-            if scanned
-            else "traces, or a held-out set",
+            VerdictWord.INCONCLUSIVE,
+            f"{stand} in the traces: all of them, and there is nothing to compare them with.",
+            "held-out problems of the same kind",
         )
+    numbers = (
+        f"{stand} in the traces: all of them; pass@1 is {_signed(gap)} than on held-out problems."
+    )
     if gap.interval.low > 0:
+        return VerdictWord.INFLATED, numbers, "a held-out score as high, within chance"
+    return VerdictWord.INCONCLUSIVE, numbers, "more held-out problems, or more samples"
+
+
+def _clean_rule(task: TaskResult, benchmark: BenchmarkAudit) -> Ruling:
+    searched = _searched(task, benchmark)
+    gap = pass_at_1(benchmark, "public - heldout")
+    if gap is None or gap.interval is None:
+        dropped = benchmark.n_heldout_dropped
+        why = (
+            f"all {dropped} held-out problems stand in the traces themselves"
+            if dropped
+            else "there is no held-out set"
+        )
         return (
             VerdictWord.INCONCLUSIVE,
-            f"{searched}, yet pass@1 is {_signed(gap)} than on held-out problems.",
+            f"{searched}, and {why}: a leak that the search cannot see is not excluded.",
+            "held-out problems of the same kind, or a found leak",
+        )
+    numbers = f"{searched}, and pass@1 is {_signed(gap)} than on held-out problems"
+    low, high = gap.interval.low, gap.interval.high
+    if low > 0:
+        return (
+            VerdictWord.INCONCLUSIVE,
+            f"{numbers}: more than chance, from a cause that was not found.",
             "finding what makes the public problems easier for this model",
         )
+    if high <= MARGIN:
+        easier = " (the held-out problems are easier)" if high < 0 else ""
+        return (
+            VerdictWord.SUPPORTED,
+            f"{numbers}{easier}: an inflation of more than {100 * MARGIN:.0f} points is excluded.",
+            f"a leaked problem, or an interval that reaches beyond +{100 * MARGIN:.0f} points",
+        )
     return (
-        VerdictWord.SUPPORTED,
-        f"{searched}, and pass@1 is {_signed(gap)} than on held-out problems: no more than chance.",
-        "a leaked problem, or a held-out score that is lower beyond chance",
+        VerdictWord.INCONCLUSIVE,
+        f"{numbers}: an inflation of up to {100 * high:.1f} points is not excluded.",
+        "more problems, or more samples a problem",
     )
 
 
-def _pass_at_1(benchmark: BenchmarkAudit, name: str) -> Difference | None:
+def _searched(task: TaskResult, benchmark: BenchmarkAudit) -> str:
+    total = len(task.problems)
+    if benchmark.n_checked == 0:
+        return "No problem was searched for in traces"
+    if benchmark.n_checked < total:
+        return (
+            f"Only {benchmark.n_checked} of {total} problems could be searched for; none was found"
+        )
+    return f"None of {_count(total, 'problem', 'problems')} stands in the traces"
+
+
+def pass_at_1(benchmark: BenchmarkAudit, name: str) -> Difference | None:
+    """Return a named difference of pass@1, or None where it has no value."""
     return next(
         (d for d in benchmark.differences if d.name == name and d.k == 1 and d.value is not None),
         None,
     )
 
 
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
 def _signed(difference: Difference) -> str:
-    assert difference.value is not None
-    word = "higher" if difference.value >= 0 else "lower"
-    return f"{100 * abs(difference.value):.1f} points {word} {_range(difference)}"
+    value = difference.value or 0.0
+    word = "higher" if value >= 0 else "lower"
+    return f"{100 * abs(value):.1f} points {word} {_range(difference)}"
 
 
-def _amount(difference: Difference) -> str:
-    assert difference.value is not None
-    return f"{100 * difference.value:+.1f} points {_range(difference)}"
+def _points(difference: Difference) -> str:
+    return f"{100 * (difference.value or 0.0):+.1f} points {_range(difference)}"
 
 
 def _range(difference: Difference) -> str:

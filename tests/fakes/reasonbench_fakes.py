@@ -8,6 +8,8 @@ import os
 import random
 import signal
 
+import msgspec
+
 from reasonbench.errors import EngineError
 from reasonbench.records import (
     Completion,
@@ -30,7 +32,8 @@ class Sums:
         count, name, offset = [*(argument or "4").split(","), "sums", "0"][:3]
         if argument is None or "," not in argument:
             name, offset = "sums", "0"
-        self.count, self.name, self.offset = int(count), name, int(offset)
+        self.count, self.name, self.raises = int(count), name, offset == "raise"
+        self.offset = 0 if self.raises else int(offset)
         self.shift = int(os.environ.get("REASONBENCH_FAKE_SHIFT", "0"))
 
     @property
@@ -38,6 +41,8 @@ class Sums:
         return TaskSpec(name=self.name, grader="exact", content_digest=f"{self.count}/{self.shift}")
 
     def problems(self):
+        if self.raises:
+            raise ValueError("boom")
         for i in range(self.offset, self.offset + self.count):
             yield Problem(
                 task=self.name,
@@ -59,7 +64,8 @@ class FakeEngine:
 
     args: ``context``, ``truncate`` (share of truncated), ``fail_at`` (Failure records for these
     sample indices), ``raise_after``, ``kill_after``, ``interrupt_after`` (after so many
-    completions), ``version``, ``leak`` (ids that it always gets right).
+    completions), ``end_after``, ``mislabel`` (fields to falsify), ``version``, ``leak`` (ids
+    that it always gets right).
     """
 
     def __init__(self, model, engine):
@@ -93,6 +99,8 @@ class FakeEngine:
             ):
                 if drawn == self.args.get(name):
                     act()
+            if drawn == self.args.get("end_after"):
+                return
             if request.sample_index in self.args.get("fail_at", ()):
                 yield Failure(
                     key=request.key,
@@ -104,7 +112,7 @@ class FakeEngine:
                     message="no answer",
                 )
                 continue
-            yield self._draw(request)
+            yield msgspec.structs.replace(self._draw(request), **self.args.get("mislabel", {}))
 
     def _draw(self, request):
         rng = random.Random(request.seed)
@@ -141,6 +149,15 @@ class RaisingGrader:
 
     def grade(self, problem, completion):
         raise RuntimeError("this grader is broken")
+
+
+class RaisingDetector:
+    """Raises on every search."""
+
+    identity = "raising/1"
+
+    def detect(self, problems, traces):
+        raise ValueError("boom")
 
 
 class StrangerSection:

@@ -3,15 +3,19 @@
 import gzip
 import json
 
+import msgspec
 import pytest
 
-from reasonbench.audit import load_audit, read_audit, run_audit
-from reasonbench.errors import SpecError, TraceError
-from reasonbench.results import FindingStatus, VerdictWord
+from reasonbench.audit import assemble, load_audit, read_audit, run_audit
+from reasonbench.errors import PluginError, SpecError, TraceError
+from reasonbench.records import Counts
+from reasonbench.results import Finding, FindingStatus, ScanSummary, VerdictWord
 from reasonbench.run import execute
 from reasonbench.specs import AuditSpec, EngineSpec, ModelSpec, SamplingSpec
+from reasonbench.summary import estimate_pass_at_k
 
-PUBLIC, HELDOUT = "sums:24,public,10", "sums:24,heldout,10"
+PUBLIC, HELDOUT = "sums:24,public,10", "sums:24,heldout,34"
+SCAN = ScanSummary(documents=("t",), rows_read=9, rows_skipped={})
 LEAKED = ["012", "017", "021", "030"]
 
 
@@ -36,7 +40,7 @@ def write_traces(path, numbers, others=(90, 91)):
 def spec(traces=(), args=None, **more):
     return AuditSpec(
         model=ModelSpec(id="m"),
-        public=(PUBLIC,),
+        public=(more.pop("public", PUBLIC),),
         heldout=more.pop("heldout", (HELDOUT,)),
         traces=traces,
         n=more.pop("n", 16),
@@ -50,8 +54,7 @@ def test_leaked_problems_are_found_priced_and_called_inflated(tmp_path):
     traces = write_traces(tmp_path / "t.jsonl", [12, 17, 21, 30])
     audit = run_audit(spec((traces,), {"leak": LEAKED}), tmp_path / "r")
     found = [f.problem_id for f in audit.findings if f.status is FindingStatus.CONTAMINATED]
-    # The held-out twins ask the very same sums here, so they are found as well.
-    assert sorted(found) == sorted(LEAKED * 2)
+    assert sorted(found) == sorted(LEAKED)
     (benchmark,) = audit.benchmarks
     assert benchmark.n_contaminated == 4
     assert benchmark.leaked[0].value == 1.0
@@ -71,9 +74,90 @@ def test_a_leak_that_did_not_help_is_inconclusive(tmp_path):
 
 def test_nothing_found_and_held_out_agreeing_supports_the_score(tmp_path):
     traces = write_traces(tmp_path / "t.jsonl", [])
-    audit = run_audit(spec((traces,)), tmp_path / "r")
+    easy = {"leak": [f"{i:03d}" for i in range(200)]}
+    many = spec((traces,), easy, public="sums:60,public,10", heldout=("sums:60,heldout,100",), n=2)
+    audit = run_audit(many, tmp_path / "r")
     assert audit.verdicts[0].verdict is VerdictWord.SUPPORTED
-    assert "None of 24 problems stands in the traces" in audit.verdicts[0].sentence
+    assert "None of 60 problems stands in the traces" in audit.verdicts[0].sentence
+
+
+def test_too_few_problems_to_exclude_an_inflation_support_nothing(tmp_path):
+    traces = write_traces(tmp_path / "t.jsonl", [])
+    audit = run_audit(spec((traces,)), tmp_path / "r")
+    assert audit.verdicts[0].verdict is VerdictWord.INCONCLUSIVE
+    assert "is not excluded" in audit.verdicts[0].sentence
+
+
+@pytest.mark.parametrize("content", [b"", b"junk\n[1]\n"])
+def test_traces_of_which_nothing_could_be_read_are_not_a_search(tmp_path, content):
+    path = tmp_path / "t.jsonl"
+    path.write_bytes(content)
+    audit = run_audit(spec((str(path),)), tmp_path / "r")
+    assert audit.benchmarks[0].n_checked == 0
+    assert "No problem was searched for" in audit.verdicts[0].sentence
+    assert any("nothing was searched" in limit for limit in audit.limits)
+
+
+def test_held_out_problems_that_stand_in_the_traces_are_no_baseline(tmp_path):
+    traces = write_traces(tmp_path / "t.jsonl", [34, 35, 36])
+    audit = run_audit(spec((traces,), {"leak": ["034", "035", "036"]}), tmp_path / "r")
+    (benchmark,) = audit.benchmarks
+    assert benchmark.n_heldout_dropped == 3
+    gap = next(d for d in benchmark.differences if d.name == "public - heldout" and d.k == 1)
+    public, heldout = audit.run.tasks
+    rest = [c.c / c.n for c in heldout.problems if c.problem_id not in ("034", "035", "036")]
+    assert gap.value == pytest.approx(public.estimates[0].value - sum(rest) / len(rest))
+    assert any("3 held-out problems stand in the traces" in limit for limit in audit.limits)
+
+
+def test_a_held_out_set_that_leaked_whole_is_said_to_have(tmp_path):
+    traces = write_traces(tmp_path / "t.jsonl", range(34, 58))
+    audit = run_audit(spec((traces,)), tmp_path / "r")
+    assert audit.verdicts[0].verdict is VerdictWord.INCONCLUSIVE
+    assert "all 24 held-out problems stand in the traces themselves" in audit.verdicts[0].sentence
+
+
+def test_a_report_of_a_directory_that_was_run_again_is_refused_and_the_file_is_not(tmp_path):
+    audit = run_audit(spec(n=2), tmp_path / "r")
+    assert load_audit(tmp_path / "r") == audit
+    execute(spec(n=4).run_spec(), tmp_path / "r")
+    with pytest.raises(SpecError, match="run or graded again after its audit"):
+        load_audit(tmp_path / "r")
+    assert load_audit(tmp_path / "r" / "audit.json") == audit
+
+
+def test_the_price_of_a_leak_is_of_the_problems_that_have_a_score(tmp_path):
+    counts = [
+        *(Counts(problem_id=f"a{i}", n=8, c=8, c_if_truncated_right=8) for i in range(4)),
+        *(Counts(problem_id=f"b{i}", n=0, c=0, c_if_truncated_right=0) for i in range(4)),
+        *(Counts(problem_id=f"c{i}", n=8, c=2, c_if_truncated_right=2) for i in range(8)),
+    ]
+    audit = run_audit(spec(n=2), tmp_path / "r")
+    task = msgspec.structs.replace(
+        audit.run.tasks[0],
+        problems=tuple(counts),
+        estimates=estimate_pass_at_k(counts, (1,)),
+    )
+    run = msgspec.structs.replace(audit.run, tasks=(task,))
+    findings = [
+        Finding(
+            task="public", problem_id=c.problem_id, detector="d", status=FindingStatus.CONTAMINATED
+        )
+        for c in counts[:8]
+    ]
+    priced = assemble(
+        msgspec.structs.replace(audit.spec, ks=(1,)), run, [], findings=findings, scan=SCAN
+    )
+    price = next(d for d in priced.benchmarks[0].differences if d.name == "all - clean")
+    assert task.estimates[0].value == 0.5
+    assert price.value == pytest.approx(0.5 - 0.25)
+
+
+def test_a_detector_that_raises_is_named_before_anything_is_sampled(tmp_path):
+    traces = write_traces(tmp_path / "t.jsonl", [])
+    with pytest.raises(PluginError, match="the detector 'raising' failed: ValueError: boom"):
+        run_audit(spec((traces,), detectors=("raising",)), tmp_path / "r")
+    assert not (tmp_path / "r").exists()
 
 
 def test_no_traces_and_no_held_out_set_decide_nothing_and_say_so(tmp_path):

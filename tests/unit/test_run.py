@@ -3,10 +3,11 @@
 import msgspec
 import pytest
 
-from reasonbench.errors import EngineError, PluginError, TaskError, UnknownNameError
+from reasonbench.errors import EngineError, PluginError, SpecError, TaskError, UnknownNameError
 from reasonbench.run import Silent, execute, regrade
 from reasonbench.specs import EngineSpec, ModelSpec, RunSpec, SamplingSpec
 from reasonbench.store import Store
+from reasonbench.summary import summarize
 
 
 class Listening(Silent):
@@ -50,7 +51,8 @@ def test_a_run_ends_with_exactly_n_graded_completions_a_problem(tmp_path):
 def test_the_same_call_again_samples_nothing(tmp_path):
     first = execute(spec(), tmp_path / "r")
     listening = Listening()
-    assert execute(spec(args={"raise_after": 0}), tmp_path / "r", reporter=listening) == first
+    again = execute(spec(args={"raise_after": 0}), tmp_path / "r", reporter=listening)
+    assert again.tasks == first.tasks
     assert "sampling" not in [p[0] for p in listening.phases]
 
 
@@ -117,6 +119,7 @@ def test_failed_completions_stay_owed_and_are_never_graded(tmp_path):
     assert task.n_owed == 10
     assert task.estimates[2].value is None
     assert any("10 completions failed and are still owed" in s for s in listening.said)
+    assert not any("ended without" in s for s in listening.said)
     assert execute(spec(), tmp_path / "r").tasks[0].n_owed == 0
 
 
@@ -170,6 +173,74 @@ def test_the_plan_resolves_max_tokens_against_the_context_and_records_it(tmp_pat
 def test_what_cannot_run_is_refused_in_one_sentence(tmp_path, bad, error, message):
     with pytest.raises(error, match=message):
         execute(bad, tmp_path / "r")
+
+
+@pytest.mark.parametrize("bad", [spec(grader="exakt"), spec(tasks=("nonsense",))])
+def test_a_misspelt_name_leaves_no_directory_behind(tmp_path, bad):
+    with pytest.raises(UnknownNameError):
+        execute(bad, tmp_path / "r")
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_misspelt_grader_does_not_spoil_a_good_run(tmp_path):
+    good = execute(spec(), tmp_path / "r")
+    with pytest.raises(UnknownNameError):
+        execute(spec(grader="exakt"), tmp_path / "r")
+    with Store.read(tmp_path / "r") as store:
+        assert summarize(store) == good
+
+
+@pytest.mark.parametrize("wrong", [{"problem_id": "zzz"}, {"sample_index": 3}, {"seed": 1}])
+def test_a_mislabelled_completion_is_refused_before_it_is_stored(tmp_path, wrong):
+    with pytest.raises(EngineError, match="was not asked for"):
+        execute(spec(args={"mislabel": wrong}), tmp_path / "r")
+    assert texts(tmp_path / "r") == {}
+    assert execute(spec(), tmp_path / "r").n_owed == 0
+
+
+def test_an_engine_that_ends_early_is_said_to_have(tmp_path):
+    listening = Listening()
+    result = execute(spec(args={"end_after": 15}), tmp_path / "r", reporter=listening)
+    assert result.tasks[0].n_unsampled == 5
+    assert any("ended without 5 completions" in s for s in listening.said)
+
+
+def test_failures_are_told_with_their_reason_and_counted_by_attempt(tmp_path):
+    for _ in range(2):
+        result = execute(spec(args={"fail_at": [0]}), tmp_path / "r")
+    (task,) = result.tasks
+    assert (task.n_unsampled, task.n_ungraded) == (5, 0)
+    assert task.failures == {"Timeout: no answer": 5}
+    with Store.read(tmp_path / "r") as store:
+        attempts = [f.attempt for f in store.failures(result.plan)]
+    assert sorted(attempts) == [1] * 5 + [2] * 5
+
+
+def test_completions_that_the_grader_failed_on_are_not_called_unsampled(tmp_path):
+    (task,) = execute(spec(grader="raising"), tmp_path / "r").tasks
+    assert (task.n_unsampled, task.n_ungraded) == (0, 20)
+    assert task.failures == {"RuntimeError: this grader is broken": 20}
+
+
+def test_a_task_that_raises_is_named_in_one_sentence(tmp_path):
+    with pytest.raises(PluginError, match="the task 'bad' failed: ValueError: boom"):
+        execute(spec(tasks=("sums:3,bad,raise",)), tmp_path / "r")
+
+
+def test_a_preset_is_refused_rather_than_ignored(tmp_path):
+    run = spec()
+    model = msgspec.structs.replace(run.model, preset="r1-distill")
+    with pytest.raises(SpecError, match="has no presets"):
+        execute(msgspec.structs.replace(run, model=model), tmp_path / "r")
+
+
+def test_grading_counts_only_what_is_left_to_grade(tmp_path):
+    execute(spec(n=2), tmp_path / "r")
+    listening = Listening()
+    execute(spec(n=4), tmp_path / "r", reporter=listening)
+    ((_, total, done),) = [p for p in listening.phases if p[0] == "grading"]
+    assert total <= 10
+    assert done == 0
 
 
 def test_other_weights_than_the_spec_names_are_refused(tmp_path):
