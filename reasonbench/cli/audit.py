@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reasonbench.cli.options import default_out, gather, output_options, run_options
+from reasonbench.cli.options import (
+    check_report_path,
+    default_out,
+    gather,
+    output_options,
+    run_options,
+)
 
 if TYPE_CHECKING:
     from reasonbench.results import Audit
@@ -47,8 +53,11 @@ def audit(
     from reasonbench.cli.specs import build_spec
     from reasonbench.specs import AuditSpec
 
+    flags["ks"] = tuple(sorted(set(flags["ks"])))
     spec = build_spec(AuditSpec, model, gather(flags))
-    _audit(spec, out or default_out(spec.model.id), md, workers, output)
+    directory = out or default_out(spec.model.id)
+    check_report_path(md, directory, *map(Path, spec.traces), Path(model))
+    _audit(spec, directory, md, workers, output)
 
 
 @click.command(epilog="Example: reasonbench demo -n 8")
@@ -85,7 +94,7 @@ def demo(n: int, engine: str, seed: int, out: Path | None, output: str) -> None:
 
 def _audit(spec: Any, directory: Path, md: Path | None, workers: int | None, output: str) -> None:
     from reasonbench.audit import run_audit
-    from reasonbench.cli.output import Talk, print_json, say
+    from reasonbench.cli.output import Talk, end, print_json, say
     from reasonbench.report import markdown
 
     with Talk() as talk:
@@ -96,17 +105,14 @@ def _audit(spec: Any, directory: Path, md: Path | None, workers: int | None, out
     else:
         show_audit(result)
     say(f"report: {report}")
-    owed = sum(task.n_owed for task in result.run.tasks)
-    if owed:
-        say(f"error: {owed:,} completions have no grade yet\nhint: the same command goes on")
-        raise click.exceptions.Exit(5)
+    end(result.run)
 
 
 def show_audit(result: "Audit") -> None:
     """Print the verdict table and the sentences behind it."""
     from reasonbench.cli.output import print_table
     from reasonbench.records import Estimate
-    from reasonbench.report.text import interval, percent
+    from reasonbench.report.text import interval, level_name, percent, visible
     from reasonbench.results import Role
 
     def score(estimates: tuple[Estimate, ...]) -> str:
@@ -134,9 +140,9 @@ def show_audit(result: "Audit") -> None:
             )
         )
     print_table(
-        f"{result.spec.model.id}: pass@1 (95% interval)",
+        f"{result.spec.model.id}: pass@1 ({level_name(result.spec.level)} interval)",
         ("benchmark", "all", "in traces", "without these", "only these", "held out", "verdict"),
         rows,
     )
     for line in result.verdicts:
-        click.echo(f"{line.task}: {line.verdict.value}. {line.sentence}")
+        click.echo(visible(f"{line.task}: {line.verdict.value}. {line.sentence}"))

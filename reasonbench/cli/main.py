@@ -4,12 +4,14 @@ Only click is imported here: ``reasonbench --help`` must answer at once, so each
 command imports what it needs when it runs.
 """
 
+import contextlib
 import difflib
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -74,17 +76,34 @@ def cli() -> None:
     """
 
 
+class _OutputError(Exception):
+    """stdout cannot be written; no OSError, which could be of any file."""
+
+
+class _Stdout(io.FileIO):
+    """Descriptor 1."""
+
+    def write(self, data: Any, /) -> int:
+        """Write what the system takes."""
+        try:
+            return super().write(data)
+        except OSError as error:
+            raise _OutputError(error.strerror or str(error)) from error
+
+
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line; every error becomes one sentence and an exit code."""
     # Read when torch is first imported: waiting threads then sleep, which on a busy
     # machine is many times faster than spinning.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    _mend_streams()
     try:
+        _check_encoding(sys.argv[1:] if argv is None else argv)
         code = cli.main(args=argv, prog_name="reasonbench", standalone_mode=False)
         sys.stdout.flush()
         sys.exit(code if isinstance(code, int) else 0)
     except click.ClickException as error:
-        error.show()
+        _show(error)
         sys.exit(2)
     except ReasonbenchError as error:
         _complain(error.message, error.hint)
@@ -92,9 +111,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     except (KeyboardInterrupt, click.Abort):
         _complain("interrupted", "what was sampled is safe: the same command goes on")
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    except _OutputError as error:
+        sys.exit(_give_up_output(error))
     except Exception as error:
         if os.environ.get("REASONBENCH_TRACEBACK"):
             raise
@@ -105,8 +123,66 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         sys.exit(5)
 
 
+def _mend_streams() -> None:
+    """Make stdout and stderr take any text, and a closed one take it to nowhere.
+
+    A closed descriptor is filled: the next file opened would get its number, and what
+    a library prints would be written into that file.
+    """
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.fileno() == 1:
+        sys.stdout = io.TextIOWrapper(
+            io.BufferedWriter(_Stdout(1, "w", closefd=False)),
+            encoding=sys.stdout.encoding,
+            errors=sys.stdout.errors,
+            line_buffering=sys.stdout.line_buffering,
+        )
+
+
+def _check_encoding(arguments: Sequence[str]) -> None:
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise click.UsageError(
+                f"argument {argument!r} is not UTF-8, and what is written down must be"
+            ) from None
+
+
+def _give_up_output(error: _OutputError) -> int:
+    """Return the exit code; a reader that has seen enough is no error."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error.__cause__, BrokenPipeError):
+        return 0
+    _complain(f"stdout cannot be written: {error}", "what was sampled is safe")
+    return 5
+
+
+def _show(error: click.ClickException) -> None:
+    from reasonbench.report.text import visible
+
+    text = io.StringIO()
+    error.show(file=text)
+    with contextlib.suppress(OSError):
+        click.echo(visible(text.getvalue()), nl=False, err=True)
+
+
 def _complain(message: str, hint: str | None) -> None:
+    from reasonbench.report.text import visible
+
     color = sys.stderr.isatty() and "NO_COLOR" not in os.environ
-    click.echo(click.style("error: ", fg="red", bold=True) + message, err=True, color=color)
-    if hint:
-        click.echo(click.style("hint: ", fg="cyan") + hint, err=True, color=color)
+    with contextlib.suppress(OSError):
+        error = click.style("error: ", fg="red", bold=True)
+        click.echo(error + visible(message), err=True, color=color)
+        if hint:
+            click.echo(click.style("hint: ", fg="cyan") + visible(hint), err=True, color=color)

@@ -12,6 +12,10 @@ import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+EMBEDDED = "embedded:"
+MAX_NAME = 80
+"""Characters of a model's id that its folder is named by."""
+
 MODEL_FIELDS = ("revision",)
 ENGINE_FIELDS = ("name", "dtype", "batch_size", "args")
 SAMPLING_FIELDS = (
@@ -88,16 +92,16 @@ def run_options(function: F) -> F:
     )(function)
 
 
-def gather(flags: dict[str, Any], base: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return the spec's fields: ``base`` (a TOML file's) with the flags laid over it."""
-    data: dict[str, Any] = dict(base or {})
+def gather(flags: dict[str, Any]) -> dict[str, Any]:
+    """Return the spec's fields that flags gave, in the tables where they belong."""
+    data: dict[str, Any] = {}
     groups = {"engine": ENGINE_FIELDS, "sampling": SAMPLING_FIELDS, "model": MODEL_FIELDS}
     flags = dict(flags)
     flags["args"] = parse_pairs(flags.pop("engine_args", ()))
     for group, fields in groups.items():
         given = {f: v for f in fields if (v := flags.pop(f, None)) not in (None, (), {})}
         if given:
-            data[group] = {**data.get(group, {}), **given}
+            data[group] = given
     data.update({name: value for name, value in flags.items() if value not in (None, ())})
     return data
 
@@ -119,6 +123,45 @@ def parse_pairs(pairs: tuple[str, ...]) -> dict[str, Any]:
 
 
 def default_out(model_id: str) -> Path:
-    """Return ``runs/<model>`` with the model's id made fit for a folder name."""
-    name = "".join(c if c.isalnum() or c in "-._" else "-" for c in model_id).strip("-.")
-    return Path("runs") / (name or "model")
+    """Return ``runs/<model>`` with the model's id made fit for a folder name.
+
+    Where that changes the id, a digest of it is added, so that no two ids share a folder;
+    ``embedded:NAME`` alone is ``embedded-NAME``.
+    """
+    from reasonbench.identity import digest
+
+    shipped = model_id.startswith(EMBEDDED)
+    spelt = model_id.replace(":", "-", 1) if shipped else model_id
+    name = "".join(c if c.isalnum() or c in "-._" else "-" for c in spelt).strip("-.")
+    name = name[:MAX_NAME]
+    if name != spelt or (not shipped and name.startswith("embedded-")):
+        name = f"{name or 'model'}-{digest(model_id)[:8]}"
+    return Path("runs") / name
+
+
+def check_report_path(md: Path | None, *read: Path) -> None:
+    """Refuse a report's path that is a file which the command reads or keeps.
+
+    Args:
+        md: where the report shall be written.
+        read: files, and run directories with what they hold.
+
+    Raises:
+        SpecError: the report would be written over one of them.
+    """
+    from reasonbench.audit import AUDIT_FILE
+    from reasonbench.errors import SpecError
+    from reasonbench.store.database import STORE_FILE
+    from reasonbench.store.lock import LOCK_FILE
+
+    if md is None:
+        return
+    target = md.resolve()
+    names = (AUDIT_FILE, STORE_FILE, f"{STORE_FILE}-wal", f"{STORE_FILE}-shm", LOCK_FILE)
+    kept = [*read, *(path / name for path in read for name in names)]
+    for path in kept:
+        same = target == path.resolve()
+        if same or (md.is_file() and path.is_file() and md.samefile(path)):
+            raise SpecError(
+                f"--md {md} would be written over {path}", hint="give the report a file of its own"
+            )

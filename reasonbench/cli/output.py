@@ -1,12 +1,17 @@
 """What the commands print: tables and JSON on stdout, progress and talk on stderr.
 
+All text passes through ``visible``: a model, a task or a trace may have any name.
 Colour and live progress only where a person watches: NO_COLOR, CI, TERM=dumb and pipes
 turn them off, and progress then is a line every ten seconds.
 """
 
+import contextlib
+import json
 import os
+import re
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -25,9 +30,17 @@ from rich.table import Table
 from rich.text import Text
 
 from reasonbench.report.text import visible
+from reasonbench.results import RunResult
 
 LINE_SECONDS = 10.0
 PIPE_WIDTH = 160
+INCOMPLETE = 5
+"""Exit code of a run that still owes completions or grades."""
+MAX_FAILURES = 3
+"""Reasons that are printed of what is owed, the commonest first."""
+FAILURE_CHARACTERS = 200
+
+_UNSAFE = re.compile(r"[\x7f-\U0010ffff]")
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -46,23 +59,51 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON document."""
-    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
+    """Print one JSON document; what does not show is escaped, which leaves the data as it is."""
+    text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    click.echo(_UNSAFE.sub(_escaped, text))
+
+
+def _escaped(match: re.Match[str]) -> str:
+    character = match.group()
+    return character if visible(character) == character else json.dumps(character)[1:-1]
 
 
 def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table of literal text."""
-    table = Table(title=Text(title), title_justify="left", header_style="bold")
+    table = Table(title=Text(visible(title)), title_justify="left", header_style="bold")
     for name in header:
-        table.add_column(Text(name), overflow="fold")
+        table.add_column(Text(visible(name)), overflow="fold")
     for row in rows:
         table.add_row(*(Text(visible(cell)) for cell in row))
     console().print(table)
 
 
 def say(sentence: str) -> None:
-    """Print one line of talk."""
-    click.echo(sentence, err=True)
+    """Print talk; a stderr that takes none stops nothing."""
+    with contextlib.suppress(OSError):
+        click.echo(visible(sentence), err=True)
+
+
+def end(result: RunResult) -> None:
+    """End the command of a run: with exit code 5 where it owes something, saying why."""
+    unsampled = sum(task.n_unsampled for task in result.tasks)
+    ungraded = sum(task.n_ungraded for task in result.tasks)
+    if not unsampled + ungraded:
+        return
+    counts = {"not sampled": unsampled, "not graded": ungraded}
+    first, *rest = [f"{count:,} {what}" for what, count in counts.items() if count]
+    number, what = first.split(" ", 1)
+    say("error: " + ", ".join([f"{number} completions are {what}", *rest]))
+    failures: Counter[str] = Counter()
+    for task in result.tasks:
+        failures.update(task.failures)
+    for reason, count in failures.most_common(MAX_FAILURES):
+        flat = " ".join(reason.split())
+        cut = "…" if len(flat) > FAILURE_CHARACTERS else ""
+        say(f"  {count:,} x {flat[:FAILURE_CHARACTERS]}{cut}")
+    say("hint: the same command goes on")
+    raise click.exceptions.Exit(INCOMPLETE)
 
 
 class Talk:
@@ -84,16 +125,18 @@ class Talk:
         self._start = self._last = time.monotonic()
         if self._console.is_terminal:
             self._progress = Progress(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
                 MofNCompleteColumn(),
-                TextColumn("{task.fields[rate]}"),
+                TextColumn("{task.fields[rate]}", markup=False),
                 TimeRemainingColumn(),
                 console=self._console,
                 transient=True,
             )
             self._progress.start()
-            self._task = self._progress.add_task(name, total=total, completed=done, rate="")
+            self._task = self._progress.add_task(
+                visible(name), total=total, completed=done, rate=""
+            )
 
     def advance(self, steps: int = 1, *, tokens: int = 0) -> None:
         """Count finished steps."""
@@ -109,7 +152,7 @@ class Talk:
     def say(self, sentence: str) -> None:
         """Print one line of talk above the bar."""
         if self._progress is not None:
-            self._progress.console.print(sentence)
+            self._progress.console.print(visible(sentence))
         else:
             say(sentence)
 

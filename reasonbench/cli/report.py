@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from reasonbench.cli.options import check_report_path
+
 
 @click.command(epilog="Example: reasonbench report runs/embedded-student --md report.md")
 @click.argument("audit_or_run", type=click.Path(path_type=Path))
@@ -21,6 +23,7 @@ def report(audit_or_run: Path, md: Path | None) -> None:
     from reasonbench.cli.output import say
     from reasonbench.report import markdown
 
+    check_report_path(md, audit_or_run, audit_or_run.parent)
     audit = load_audit(audit_or_run)
     if md is None:
         click.echo(markdown.render(audit), nl=False)

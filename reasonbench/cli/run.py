@@ -11,9 +11,6 @@ from reasonbench.cli.options import default_out, gather, output_options, run_opt
 if TYPE_CHECKING:
     from reasonbench.results import RunResult
 
-INCOMPLETE = 5
-"""Exit code of a run that still owes completions or grades."""
-
 
 @click.command(epilog="Example: reasonbench run embedded:teacher --task countdown_public -n 16")
 @click.argument("model")
@@ -74,17 +71,19 @@ def regrade(
 
 def show_run(result: "RunResult", output: str) -> None:
     """Print a run's scores; a run that owes something ends with exit code 5."""
-    from reasonbench.cli.output import print_json, print_table, say
-    from reasonbench.report.text import interval, percent
+    from reasonbench.cli.output import end, print_json, print_table, say
+    from reasonbench.report.text import interval, level_name, percent
 
     if output == "json":
         print_json(result)
     else:
         for task in result.tasks:
             reasons = ", ".join(f"{n:,} {r}" for r, n in (task.reasons | task.ungraded).items())
+            levels = [f"{level_name(e.level)} " for e in task.estimates[:1]] or [""]
+            intervals = [f"{levels[0]}{name} problems" for name in ("other", "same")]
             print_table(
                 f"{task.spec.name}: {len(task.problems)} problems x {task.n} ({reasons})",
-                ("k", "pass@k", "95% other problems", "95% same problems", "problems", "notes"),
+                ("k", "pass@k", *intervals, "problems", "notes"),
                 [
                     (
                         str(e.k),
@@ -98,7 +97,4 @@ def show_run(result: "RunResult", output: str) -> None:
                 ],
             )
     say(f"run directory: {result.path}")
-    owed = sum(task.n_owed for task in result.tasks)
-    if owed:
-        say(f"error: {owed:,} completions have no grade yet\nhint: the same command goes on")
-        raise click.exceptions.Exit(INCOMPLETE)
+    end(result)

@@ -18,8 +18,16 @@ def build_spec(kind: type[S], model: str, flags: dict[str, Any]) -> S:
     if not model.endswith(".toml"):
         flags["model"] = {"id": model, **flags.get("model", {})}
         return convert(flags, kind, source="command line")
-    data = read_toml(Path(model))
-    for name, value in flags.items():
-        known = data.get(name)
-        data[name] = {**known, **value} if isinstance(known, dict) else value
-    return convert(data, kind, source=model)
+    return convert(_merged(read_toml(Path(model)), flags), kind, source=model)
+
+
+def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Return ``below`` with ``above`` laid over it, table by table."""
+    merged = dict(below)
+    for name, value in above.items():
+        known = merged.get(name)
+        if isinstance(known, dict) and isinstance(value, dict):
+            merged[name] = _merged(known, value)
+        else:
+            merged[name] = value
+    return merged

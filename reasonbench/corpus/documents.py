@@ -3,7 +3,11 @@
 JSON Lines, plain or compressed (``.zst``, ``.gz``).  A row that cannot be used is
 yielded as ``Skipped`` with its reason, so rows read + rows skipped = rows in the file.
 A file that breaks off in the middle of its compression is an error: what follows the
-break cannot be counted.  Memory is bounded by the longest line, capped at 64 MiB.
+break cannot be counted.  Memory is bounded by the longest line, capped at 64 MiB, and by
+the caps on a row's fields and on the length of their paths.
+
+All text can be written as UTF-8: a lone surrogate, which JSON can spell, becomes U+FFFD,
+one character for one, so that offsets stay what they are.
 
 Not covered: Parquet, Hub datasets, standard input.
 """
@@ -12,6 +16,7 @@ import contextlib
 import gzip
 import io
 import json
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,8 +27,15 @@ import zstandard
 from reasonbench.errors import TraceError
 
 MAX_LINE_BYTES = 64 * 2**20
-MAX_DEPTH = 32
+MAX_DEPTH = 100
+"""Deepest nesting of a row that is searched."""
+MAX_FIELDS = 1_000_000
+"""Most text fields of a row that is searched."""
+MAX_PATH = 200
+"""Most characters of a field's path: a longer one keeps its two ends."""
 SUFFIXES = (".jsonl", ".ndjson", ".jsonl.zst", ".jsonl.gz")
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Row(NamedTuple):
@@ -42,6 +54,11 @@ class Skipped(NamedTuple):
     """0-based in its file."""
     reason: str
     """Why not."""
+
+
+def encodable(text: str) -> str:
+    """Return ``text`` with each lone surrogate replaced by U+FFFD, at the same length."""
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 def read_rows(path: Path) -> Iterator[Row | Skipped]:
@@ -149,18 +166,41 @@ def _row(number: int, line: bytes | None) -> Row | Skipped:
         return Skipped(number, "not JSON")
     if not isinstance(value, dict):
         return Skipped(number, "not a JSON object")
-    fields = list(_texts(value, ""))
+    fields: list[tuple[str, str]] = []
+    try:
+        _collect(value, "", 0, fields)
+    except _UnsearchableError as error:
+        return Skipped(number, str(error))
     return Row(number, fields) if fields else Skipped(number, "no text")
 
 
-def _texts(value: Any, path: str, depth: int = 0) -> Iterator[tuple[str, str]]:
+class _UnsearchableError(Exception):
+    """A row that is beyond a cap; the message says which."""
+
+
+def _collect(value: Any, path: str, depth: int, fields: list[tuple[str, str]]) -> None:
+    """Append every text below ``value``, in the order of the document."""
     if isinstance(value, str):
-        yield path, value
-    elif depth >= MAX_DEPTH:
-        return
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _texts(item, f"{path}.{key}" if path else str(key), depth + 1)
-    elif isinstance(value, list):
-        for i, item in enumerate(value):
-            yield from _texts(item, f"{path}[{i}]", depth + 1)
+        if len(fields) >= MAX_FIELDS:
+            raise _UnsearchableError(f"more than {MAX_FIELDS:,} text fields")
+        fields.append((path, encodable(value)))
+    elif isinstance(value, dict | list):
+        if depth >= MAX_DEPTH:
+            raise _UnsearchableError(f"nested deeper than {MAX_DEPTH}")
+        if isinstance(value, dict):
+            for key, item in value.items():
+                _collect(item, _below(path, f".{_short(key)}" if path else key), depth + 1, fields)
+        else:
+            for i, item in enumerate(value):
+                _collect(item, _below(path, f"[{i}]"), depth + 1, fields)
+
+
+def _below(path: str, step: str) -> str:
+    return encodable(_short(path + step))
+
+
+def _short(path: str) -> str:
+    if len(path) <= MAX_PATH:
+        return path
+    half = MAX_PATH // 2
+    return f"{path[: half - 1]}…{path[-half:]}"

@@ -1,16 +1,17 @@
 """Find problems that stand word for word in the traces.
 
 A problem is found where all words of its statement follow one another in a text field
-of a row; case, punctuation and line breaks make no difference, numbers do.  Not
-covered: reformatted, renumbered or paraphrased problems, and solutions without their
-problem.  It has no false positives but true twins: a row that states the same words.
+of a row; case, punctuation and line breaks make no difference, numbers do.  A file that
+is named twice is read once.  Not covered: reformatted, renumbered or paraphrased
+problems, and solutions without their problem.  It has no false positives but true twins:
+a row that states the same words.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from reasonbench.corpus.documents import Row, Skipped, read_rows
+from reasonbench.corpus.documents import Row, Skipped, encodable, read_rows
 from reasonbench.corpus.words import Words, split_words
 from reasonbench.records import Problem
 from reasonbench.results import Finding, FindingStatus, Match, ScanSummary
@@ -27,7 +28,7 @@ Gram = tuple[str, ...]
 class ExactDetector:
     """Word-for-word search of problem statements."""
 
-    identity = "exact/1"
+    identity = "exact/2"
 
     def detect(
         self, problems: Sequence[Problem], traces: Sequence[Path]
@@ -39,15 +40,16 @@ class ExactDetector:
         skipped: Counter[str] = Counter()
         examples: list[str] = []
         rows_read = 0
-        for path in traces:
+        documents = _documents(traces)
+        for document, path in documents.items():
             for row in read_rows(path):
                 if isinstance(row, Skipped):
                     skipped[row.reason] += 1
                     if len(examples) < MAX_EXAMPLES:
-                        examples.append(f"{path}:{row.number}: {row.reason}")
+                        examples.append(f"{document}:{row.number}: {row.reason}")
                     continue
                 rows_read += 1
-                for number, match in index.search(str(path), row):
+                for number, match in index.search(document, row):
                     n_matches[number] += 1
                     if len(matches[number]) < MAX_MATCHES:
                         matches[number].append(match)
@@ -56,7 +58,7 @@ class ExactDetector:
             for i, problem in enumerate(problems)
         ]
         return findings, ScanSummary(
-            documents=tuple(map(str, traces)),
+            documents=tuple(documents),
             rows_read=rows_read,
             rows_skipped=dict(skipped),
             examples=tuple(examples),
@@ -127,6 +129,13 @@ class _Index:
                 if words.words[start : start + len(wanted)] == wanted:
                     found.add(number)
                     yield number, start
+
+
+def _documents(traces: Sequence[Path]) -> dict[str, Path]:
+    """Return each file once, in the order given, by a name that can be written down."""
+    first = {path.resolve(): path for path in reversed(traces)}
+    kept = set(first.values())
+    return {encodable(str(path)): path for path in traces if path in kept}
 
 
 def _grams(words: Sequence[str]) -> Iterator[Gram]:

@@ -27,7 +27,8 @@ def render(audit: Audit, parts: Sequence[Section] | None = None) -> str:
     """Return the report of an audit."""
     lines = [f"# Is the score of {cell(audit.spec.model.id)} real?"]
     for section in parts if parts is not None else sections():
-        blocks = section.render(audit)
+        with plugins.attributed("section", section.title):
+            blocks = section.render(audit)
         if blocks:
             lines.append(f"## {cell(section.title)}")
             lines += [block.markdown() for block in blocks]

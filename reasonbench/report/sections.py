@@ -1,5 +1,6 @@
 """The built-in sections, one class each."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
@@ -7,12 +8,14 @@ import msgspec
 from reasonbench.protocols import Block
 from reasonbench.records import Estimate
 from reasonbench.report.blocks import Bullets, Paragraph, Table, Verbatim
-from reasonbench.report.text import interval, percent, points, points_interval
+from reasonbench.report.text import interval, level_name, percent, points, points_interval
 from reasonbench.results import Audit, FindingStatus, TaskResult
 from reasonbench.specs import SamplingSpec
 
 MAX_EVIDENCE = 50
 """Problems whose evidence is printed in full; the audit file holds all."""
+MAX_FAILURES = 3
+"""Reasons of missing completions that are printed, the commonest first."""
 FOUND = (FindingStatus.CONTAMINATED, FindingStatus.SUSPECT)
 
 
@@ -34,7 +37,7 @@ class VerdictSection:
             rows += [_score_row(f"held out: {t.spec.name}", t.estimates) for t in heldout]
             blocks += [
                 Paragraph(f"{line.task}: {line.verdict}. {line.sentence}"),
-                Table(("", "problems", "pass@1", "other problems", "same problems"), tuple(rows)),
+                Table(("", "problems", "pass@1", *_interval_names(task.estimates)), tuple(rows)),
                 Paragraph(f"What would change this verdict: {line.would_change}."),
             ]
         return blocks
@@ -46,8 +49,13 @@ class ScoresSection:
     title = "Scores"
 
     def render(self, audit: Audit) -> Sequence[Block]:
-        """Return a table a task."""
-        return [_scores_table(task) for task in audit.run.tasks]
+        """Return a table a task, and what truncation may have cost."""
+        blocks: list[Block] = []
+        for task in audit.run.tasks:
+            blocks.append(_scores_table(task))
+            if task.n_truncated:
+                blocks.append(Paragraph(_if_truncated_right(task)))
+        return blocks
 
 
 class LeaksSection:
@@ -73,7 +81,13 @@ class LeaksSection:
         if differences:
             blocks.append(
                 Table(
-                    ("task", "difference", "k", "points", f"{audit.spec.level:.0%} interval"),
+                    (
+                        "task",
+                        "difference",
+                        "k",
+                        "points",
+                        f"{level_name(differences[0][1].level)} interval",
+                    ),
                     tuple(
                         (task, d.name, str(d.k), points(d.value), points_interval(d.interval))
                         for task, d in differences
@@ -153,8 +167,10 @@ class MethodSection:
                 "pass@k is the unbiased estimate of Chen et al. (2021), the mean over problems. "
                 "'Other problems' is the anchored Dirichlet (Gaffke) interval: what other problems "
                 "of the kind could give. 'Same problems' is Wilson's at the effective sample size: "
-                "what new samples on these problems could give. A truncated completion counts as "
-                "wrong; one without a verdict counts as neither."
+                "what new samples on these problems could give. A completion is graded on the "
+                "final answer after its thinking part, whatever ended it; it counts as wrong, as "
+                "'truncated', only where the token limit cut it off before a final answer. One "
+                "without a verdict counts as neither right nor wrong."
             ),
             Bullets(audit.limits),
         ]
@@ -185,10 +201,15 @@ def _scores_table(task: TaskResult) -> Table:
     notes = [f"{len(task.problems)} problems, n = {task.n}", _reasons(task.reasons)]
     if task.ungraded:
         notes.append(f"no verdict: {_reasons(task.ungraded)}")
-    if task.n_owed:
-        notes.append(f"{task.n_owed} completions missing")
+    if task.n_unsampled:
+        notes.append(f"{task.n_unsampled:,} completions not sampled")
+    if task.n_ungraded:
+        notes.append(f"{task.n_ungraded:,} completions not graded")
+    if task.failures:
+        commonest = dict(Counter(task.failures).most_common(MAX_FAILURES))
+        notes.append(f"failures: {_reasons(commonest)}")
     return Table(
-        ("k", "pass@k", "other problems", "same problems", "left out", "notes"),
+        ("k", "pass@k", *_interval_names(task.estimates), "left out", "notes"),
         tuple(
             (
                 str(e.k),
@@ -201,6 +222,20 @@ def _scores_table(task: TaskResult) -> Table:
             for e in task.estimates
         ),
         caption=f"{task.spec.name}: {'; '.join(notes)}",
+    )
+
+
+def _interval_names(estimates: Sequence[Estimate]) -> tuple[str, str]:
+    level = f" ({level_name(estimates[0].level)})" if estimates else ""
+    return f"other problems{level}", f"same problems{level}"
+
+
+def _if_truncated_right(task: TaskResult) -> str:
+    shares = [p.c_if_truncated_right / p.n for p in task.problems if p.n]
+    return (
+        f"{task.spec.name}: {task.n_truncated:,} completions were cut off at the token limit "
+        f"before a right answer. If every truncated completion had been right, pass@1 would be "
+        f"at most {percent(sum(shares) / len(shares))}."
     )
 
 

@@ -1,13 +1,14 @@
 """Numbers and hostile text, made fit to print.
 
 Everything that a model, a trace file or a benchmark wrote passes through ``visible``
-(control, zero-width and bidirectional characters become their code points) and then
+(control, invisible and bidirectional characters become their code points) and then
 through ``cell`` or ``fenced``, so it can neither leave its place nor hide in it.
 """
 
 import re
 import unicodedata
 
+from reasonbench.corpus.words import is_invisible
 from reasonbench.records import Interval
 
 _MARKDOWN = re.compile(r"([\\`*{}\[\]<>#|~$&]|@(?=[A-Za-z])|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
@@ -35,12 +36,22 @@ def points_interval(value: Interval | None) -> str:
     return "-" if value is None else f"{100 * value.low:+.1f} to {100 * value.high:+.1f}"
 
 
+def level_name(level: float) -> str:
+    """Return a confidence level as ``95%`` or ``99.9%``."""
+    return f"{100 * level:.6g}%"
+
+
 def visible(text: str) -> str:
     """Return ``text`` with characters that do not show replaced by ``<U+XXXX>``."""
-    return "".join(
-        f"<U+{ord(ch):04X}>" if ch not in "\n\t" and unicodedata.category(ch) in _HIDDEN else ch
-        for ch in text
-    )
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(f"<U+{ord(ch):04X}>" if _is_hidden(ch) else ch for ch in text)
+
+
+def _is_hidden(character: str) -> bool:
+    if character in "\n\t":
+        return False
+    return unicodedata.category(character) in _HIDDEN or is_invisible(character)
 
 
 def cell(text: str, limit: int = 400) -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from reasonbench.cli.options import default_out
+
 FAKE = ["--engine", "fake", "--max-tokens", "100"]
 HEAVY = ("numpy", "torch", "vllm", "datasets", "lm_eval", "transformers", "scipy", "rich")
 
@@ -63,14 +65,25 @@ def test_the_same_command_goes_on_after_a_kill_and_ends_with_exactly_n(cli):
     assert done.returncode == 0
     (task,) = json.loads(done.stdout)["tasks"]
     assert {p["n"] for p in task["problems"]} == {8}
-    assert task["n_owed"] == 0
+    assert task["n_unsampled"] == task["n_ungraded"] == 0
 
 
 def test_an_incomplete_run_prints_its_numbers_and_exits_with_5(cli):
     done = cli("run", "m", "--task", "sums:5", "-n", 4, *FAKE, "--engine-arg", "fail_at=[1]")
     assert done.returncode == 5
     assert "sums: 5 problems x 4" in done.stdout
-    assert "5 completions have no grade yet" in done.stderr
+    assert "error: 5 completions are not sampled\n  5 x Timeout: no answer\n" in done.stderr
+    assert done.stderr.endswith("hint: the same command goes on\n")
+
+
+def test_an_audit_says_what_it_owes_as_a_run_does(cli):
+    args = ["--engine-arg", "fail_at=[1]", "--grader", "raising"]
+    run = cli("run", "m", "--task", "sums:5", "-n", 4, *FAKE, *args, "--out", "r")
+    assert "error: 5 completions are not sampled, 15 not graded\n" in run.stderr
+    assert "  15 x RuntimeError: this grader is broken\n" in run.stderr
+    done = cli("audit", "m", "--public", "sums:5", "-n", 4, *FAKE, *args[:2], "--out", "a")
+    assert done.returncode == 5
+    assert "error: 5 completions are not sampled\n  5 x Timeout: no answer\n" in done.stderr
 
 
 def test_ctrl_c_exits_with_130_and_says_how_to_go_on(cli):
@@ -106,7 +119,7 @@ def test_a_bad_toml_file_is_one_sentence_and_exit_code_2(cli, tmp_path, toml, me
     done = cli("run", "run.toml")
     assert done.returncode == 2
     assert message in done.stderr
-    assert "Traceback" not in done.stderr
+    assert "this is a bug" not in done.stderr
     assert done.stdout == ""
 
 
@@ -130,7 +143,7 @@ def test_a_wrong_call_is_one_sentence_with_its_exit_code(cli, args, code, messag
     done = cli(*args)
     assert done.returncode == code, done.stderr
     assert message in done.stderr
-    assert "Traceback" not in done.stderr
+    assert "this is a bug" not in done.stderr
 
 
 def test_audit_prints_the_verdict_and_writes_the_report(cli, tmp_path):
@@ -197,8 +210,9 @@ def test_a_task_whose_gold_is_not_graded_correct_is_complained_of(cli, tmp_path)
     assert "2 problems ask" in done.stdout
 
 
-def test_a_closed_pipe_is_no_error(tmp_path):
-    command = f"{sys.executable} -m reasonbench schema Audit | head -1"
+@pytest.mark.parametrize("reader", ["head -1", "true"])
+def test_a_closed_pipe_is_no_error(tmp_path, reader):
+    command = f"{sys.executable} -m reasonbench schema Audit | {reader}"
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command],
         capture_output=True,
@@ -206,7 +220,139 @@ def test_a_closed_pipe_is_no_error(tmp_path):
         cwd=tmp_path,
         check=False,
     )
-    assert "Traceback" not in done.stderr
+    assert done.returncode == 0
+    assert "error" not in done.stderr
+
+
+def shell(tmp_path, rest, env=None):
+    return subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m reasonbench {rest}"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, **(env or {})},
+        check=False,
+    )
+
+
+RUN = f"run m --task sums:5 -n 4 {' '.join(FAKE)}"
+
+
+@pytest.mark.parametrize("rest", ["schema Audit", "--help", "run --help", RUN])
+def test_a_full_disk_behind_stdout_is_one_sentence_and_exit_code_5(tmp_path, rest):
+    done = shell(tmp_path, f"{rest} > /dev/full")
+    assert done.returncode == 5
+    assert "error: stdout cannot be written: No space left on device\n" in done.stderr
+    assert "this is a bug" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+@pytest.mark.parametrize("redirection", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-", "2> /dev/full"])
+def test_a_closed_stdout_or_stderr_stops_nothing_and_harms_no_file(tmp_path, redirection):
+    done = shell(tmp_path, f"{RUN} --out r {redirection}")
+    assert done.returncode == 0, done.stderr
+    assert "error" not in done.stderr
+    again = shell(tmp_path, f"{RUN} --out r")
+    assert again.returncode == 0
+    assert "sampling:" not in again.stderr
+
+
+def test_an_error_ends_with_its_exit_code_where_stderr_is_closed(tmp_path):
+    assert shell(tmp_path, "regrade nowhere 2>&-").returncode == 5
+    assert shell(tmp_path, "regrade nowhere 2> /dev/full").returncode == 5
+    assert shell(tmp_path, "nonsense 2> /dev/full").returncode == 2
+
+
+def test_an_ascii_terminal_gets_what_it_cannot_show_spelt_out(tmp_path):
+    rest = RUN.replace("sums:5", "sums:5,né,0")
+    done = shell(tmp_path, rest, {"PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 0, done.stderr
+    assert r"n\xe9: 5 problems x 4" in done.stdout
+    done = shell(tmp_path, rest.replace("fake", "né"), {"PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 2
+    assert "there is no engine named" in done.stderr
+
+
+def test_an_argument_that_is_not_utf8_is_refused(tmp_path):
+    done = shell(tmp_path, "run m --task $'s\\xff'")
+    assert done.returncode == 2
+    assert "is not UTF-8" in done.stderr
+
+
+def test_no_name_reaches_the_terminal_raw(cli, tmp_path):
+    evil = "m\x1b]0;title\x07\u202e\x9b31m"
+    done = cli("audit", evil, "--public", "sums:5", "-n", 2, *FAKE, "--out", evil)
+    assert done.returncode == 0, done.stderr
+    again = cli("run", evil, "--task", f"nosuch{evil}", *FAKE)
+    assert again.returncode == 2
+    data = cli(
+        "audit", evil, "--public", "sums:5", "-n", 2, *FAKE, "--out", evil, "--format", "json"
+    )
+    assert json.loads(data.stdout)["spec"]["model"]["id"] == evil
+    wrong = cli("schema", "a", evil)
+    assert wrong.returncode == 2
+    for text in (done.stdout, done.stderr, again.stderr, data.stdout, wrong.stderr):
+        assert not set("\x1b\x07\u202e\x9b") & set(text)
+    assert "m<U+001B>]0;title<U+0007>" in done.stdout
+    assert "<U+202E>" in done.stderr
+
+
+@pytest.mark.parametrize("level", [0.9, 0.999])
+def test_tables_name_the_level_of_their_intervals(cli, level):
+    done = cli("audit", "m", "--public", "sums:5", "-n", 2, *FAKE, "--level", level)
+    assert f"pass@1 ({100 * level:g}% interval)" in done.stdout
+    plain = cli("run", "m", "--task", "sums:5", "-n", 2, *FAKE)
+    assert "95% other problems" in plain.stdout
+
+
+def test_an_engine_argument_is_laid_over_the_files_not_in_place_of_them(cli, tmp_path):
+    (tmp_path / "run.toml").write_text(
+        'tasks = ["sums:3"]\nn = 2\n[model]\nid = "m"\n[engine]\nname = "fake"\n'
+        '[engine.args]\ncontext = 77\nversion = "a"\n[sampling]\nmax_tokens = 80\n'
+    )
+    done = cli("run", "run.toml", "--engine-arg", "version=b")
+    assert done.returncode == 5
+    assert "the prompts do not fit" in done.stderr
+    done = cli("run", "run.toml", "--engine-arg", "version=b", "--max-tokens", 77)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_same_k_given_twice_is_one_row(cli):
+    args = ["-k", 4, "-k", 1, "-k", 4, "--format", "json"]
+    done = cli("audit", "m", "--public", "sums:5", "-n", 4, *FAKE, *args)
+    assert json.loads(done.stdout)["spec"]["ks"] == [1, 4]
+
+
+def test_a_report_is_not_written_over_what_it_is_made_from(cli, tmp_path):
+    args = ["audit", "m", "--public", "sums:5", "-n", 2, *FAKE, "--out", "r"]
+    assert cli(*args).returncode == 0
+    before = {p.name: p.read_bytes() for p in (tmp_path / "r").iterdir()}
+    (tmp_path / "link").symlink_to("r/audit.json")
+    (tmp_path / "hard").hardlink_to(tmp_path / "r" / "run.sqlite")
+    for read, md in (
+        ("r", "r/audit.json"),
+        ("r", "r/run.sqlite"),
+        ("r/audit.json", "r/../r/audit.json"),
+        ("r/audit.json", "r/run.sqlite"),
+        ("r", "link"),
+        ("r", "hard"),
+    ):
+        done = cli("report", read, "--md", md)
+        assert done.returncode == 2, (read, md)
+        assert "would be written over" in done.stderr
+    assert cli(*args, "--md", "r/audit.json").returncode == 2
+    after = {p.name: p.read_bytes() for p in (tmp_path / "r").iterdir()}
+    assert after == before
+
+
+def test_two_models_never_share_a_default_folder():
+    ids = ["m", "./m", "m/", "org/m", "org-m", "org:m", "embedded:student", "embedded-student"]
+    ids += ["embedded:a/b", "embedded:a-b", "..", "/", "x" * 300, "x" * 301]
+    folders = [str(default_out(name)) for name in ids]
+    assert len(set(folders)) == len(ids)
+    assert all(re.fullmatch(r"runs/[\w.-]{1,100}", folder) for folder in folders)
+    assert str(default_out("embedded:student")) == "runs/embedded-student"
+    assert str(default_out("m")) == "runs/m"
 
 
 def test_no_color_holds_even_on_a_terminal(tmp_path):

@@ -2,12 +2,23 @@
 
 import gzip
 import json
+import os
+import tracemalloc
 from pathlib import Path
 
+import msgspec
 import pytest
 import zstandard
 
-from reasonbench.corpus.documents import MAX_LINE_BYTES, Row, Skipped, read_rows
+from reasonbench.corpus.documents import (
+    MAX_DEPTH,
+    MAX_FIELDS,
+    MAX_LINE_BYTES,
+    MAX_PATH,
+    Row,
+    Skipped,
+    read_rows,
+)
 from reasonbench.corpus.words import split_words
 from reasonbench.detectors.exact import ExactDetector
 from reasonbench.errors import TraceError
@@ -91,6 +102,58 @@ def test_a_nul_byte_and_deep_nesting_do_no_harm(tmp_path):
     assert rows[2] == Row(2, [("a.b[0]", "c")])
 
 
+def test_a_lone_surrogate_becomes_a_replacement_character_in_its_place(tmp_path):
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"a\\udc00": {"b": "x\\ud800y \\ud83d\\ude00"}}\n')
+    assert list(read_rows(path)) == [Row(0, [("a\ufffd.b", "x\ufffdy \U0001f600")])]
+
+
+def test_the_evidence_of_a_row_with_lone_surrogates_can_be_written(tmp_path):
+    path = tmp_path / "t.jsonl"
+    text = STATEMENT.replace(" 11", ' \\ud800 11"'[:-1])
+    path.write_text('{"\\udfff": "' + text + '"}\n')
+    (finding,), summary = ExactDetector().detect([problem(STATEMENT)], [path])
+    assert finding.matches[0].text == STATEMENT[:-1].replace(" 11", " \ufffd 11")
+    assert msgspec.json.encode([finding, summary])
+
+
+def test_a_file_name_that_is_not_utf8_can_be_written(tmp_path):
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.jsonl"))
+    path.write_text(json.dumps({"text": STATEMENT}) + "\n[]\n")
+    found = ExactDetector().detect([problem(STATEMENT)], [path])
+    assert found[1].documents == (f"{tmp_path}/\ufffd.jsonl",)
+    assert msgspec.json.encode(found)
+
+
+def test_long_keys_do_not_multiply_into_memory(tmp_path):
+    path = tmp_path / "t.jsonl"
+    path.write_text(json.dumps({"k" * 200_000: {"l" * 300: ["a"] * 100_000}}))
+    tracemalloc.start()
+    (row,) = read_rows(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(row.fields) == 100_000
+    assert peak < 2**26
+    name, _ = row.fields[77]
+    assert len(name) == MAX_PATH
+    assert name.startswith("kkkk")
+    assert name.endswith("llll[77]")
+    assert "…" in name
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"a": ["b"] * (MAX_FIELDS + 1)}, f"more than {MAX_FIELDS:,} text fields"),
+        (json.loads("[" * MAX_DEPTH + '"a"' + "]" * MAX_DEPTH), f"nested deeper than {MAX_DEPTH}"),
+    ],
+)
+def test_a_row_beyond_a_cap_is_skipped_with_the_cap_not_searched_in_part(tmp_path, row, reason):
+    path = tmp_path / "t.jsonl"
+    path.write_text(json.dumps({"text": "kept?", "row": row}) + "\n")
+    assert list(read_rows(path)) == [Skipped(0, reason)]
+
+
 def test_a_file_of_an_unknown_kind_is_refused_with_the_kinds_that_work(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("a,b")
@@ -104,6 +167,53 @@ def test_words_are_casefolded_and_their_places_are_in_the_text_as_given():
     words = split_words(text)
     assert words.words == ["strasse", "3", "7", "i̇".casefold(), "b", "end"]
     assert [text[a:b] for a, b in words.spans] == ["Straße", "3", "7", "İ", "b", "END"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("caf\u00e9", "cafe\u0301"),
+        ("number", "num\u200bber"),
+        ("number", "num\u00ad\u2060ber\ufe0f"),
+        ("a\u0301\u0323", "a\u0323\u200d\u0301"),
+        ("7 plus 24", "\uff17 \uff30\uff2c\uff35\uff33 \uff12\uff14"),
+        ("STRASSE", "straße"),
+        ("각", "\u1100\u1161\u11a8"),
+        ("ガ", "\uff76\uff9e"),
+        ("น้ำ", "น\u0e49\u0e4d\u0e32"),
+        ("10² + ½", "10^2 + 1/2"),
+        ("two words", "two\u3164words"),
+    ],
+)
+def test_what_reads_the_same_has_the_same_words(one, other):
+    assert split_words(one).words == split_words(other).words
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("10²", "102"), ("3½", "31/2"), ("année", "annee"), ("한국", "한 국")]
+)
+def test_what_reads_otherwise_has_other_words(one, other):
+    assert split_words(one).words != split_words(other).words
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("用3和17得到24。", ["用", "3", "和", "17", "得", "到", "24"]),
+        ("がカー", ["が", "カ", "ー"]),
+        ("ที่ ๑๒", ["ที่", "๑๒"]),
+        ("ລາວ", ["ລ", "າ", "ວ"]),
+        ("ខ្មែរ", ["ខ្", "មែ", "រ"]),
+        ("မြန်", ["မြ", "န်"]),
+        ("한국어 단어", ["한국어", "단어"]),
+        ("naïve идея", ["naïve", "идея"]),
+        ("हिन्दी", ["हिन्दी"]),
+    ],
+)
+def test_a_script_without_spaces_has_a_word_a_character(text, words):
+    found = split_words(text)
+    assert found.words == words
+    assert [text[a:b] for a, b in found.spans] == words
 
 
 STATEMENT = "Use the numbers 3, 7 and 11 to reach 24."
@@ -133,6 +243,31 @@ def test_another_number_order_or_a_cut_statement_is_not_found(tmp_path, other):
     (finding,) = search(tmp_path, [STATEMENT], [other])
     assert finding.status is FindingStatus.CLEAN
     assert finding.n_matches == 0
+
+
+def test_a_chinese_statement_is_found_in_its_place(tmp_path):
+    text = "问题。请用数字三、七和十一\n得到二十四。好"
+    statements = ["请用数字三、七和十一得到二十四。", "请用数字三、七和十二得到二十四。"]
+    found, other = search(tmp_path, statements, [text])
+    assert found.matches[0].text == "请用数字三、七和十一\n得到二十四"
+    assert other.status is FindingStatus.CLEAN
+
+
+def test_a_statement_broken_by_invisible_characters_is_found(tmp_path):
+    text = "so: " + "\u200b".join(STATEMENT)
+    (finding,) = search(tmp_path, [STATEMENT], [text])
+    assert finding.matches[0].text == "\u200b".join(STATEMENT[:-1])
+
+
+def test_a_file_that_is_named_twice_is_read_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.jsonl", "b.jsonl"):
+        Path(name).write_text(json.dumps({"text": STATEMENT}) + "\n")
+    Path("link.jsonl").symlink_to("a.jsonl")
+    named = [Path("b.jsonl"), Path("a.jsonl"), tmp_path / "b.jsonl", Path("link.jsonl")]
+    (finding,), summary = ExactDetector().detect([problem(STATEMENT)], named)
+    assert summary.documents == ("b.jsonl", "a.jsonl")
+    assert summary.rows_read == finding.n_matches == 2
 
 
 def test_each_statement_is_attributed_to_itself_among_siblings(tmp_path):

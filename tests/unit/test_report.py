@@ -10,7 +10,15 @@ from reasonbench.audit import run_audit
 from reasonbench.records import Interval
 from reasonbench.report import markdown
 from reasonbench.report.blocks import Table, Verbatim
-from reasonbench.report.text import cell, fenced, interval, percent, points, visible
+from reasonbench.report.text import (
+    cell,
+    fenced,
+    interval,
+    level_name,
+    percent,
+    points,
+    visible,
+)
 from reasonbench.results import Match
 from reasonbench.specs import AuditSpec, EngineSpec, ModelSpec, SamplingSpec
 
@@ -67,6 +75,57 @@ def test_a_strangers_section_comes_after_ours(audit):
 def test_what_a_reader_may_not_see_is_made_visible():
     assert visible("a\u202eb\u200bc\x1b") == "a<U+202E>b<U+200B>c<U+001B>"
     assert visible("tab\tand\nline") == "tab\tand\nline"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFE00, 0xFE0F, 0xE0100, 0xE01EF],
+)
+def test_invisible_letters_and_marks_are_made_visible_too(code):
+    assert visible(f"a{chr(code)}b") == f"a<U+{code:04X}>b"
+
+
+def test_marks_and_letters_that_show_are_left_as_they_are():
+    text = "e\u0301 中 ไที่ \u2801 ✓ é"
+    assert visible(text) == text
+
+
+@pytest.mark.parametrize(
+    ("level", "name"), [(0.95, "95%"), (0.999, "99.9%"), (0.29, "29%"), (0.9, "90%")]
+)
+def test_a_level_is_named_without_rounding(level, name):
+    assert level_name(level) == name
+
+
+@pytest.mark.parametrize("level", [0.8, 0.995])
+def test_every_interval_in_the_report_is_named_by_its_own_level(audit, tmp_path, level):
+    spec = msgspec.structs.replace(audit.spec, level=level)
+    text = markdown.render(run_audit(spec, tmp_path / "run"))
+    assert f"other problems ({level_name(level)})" in text
+    assert f"same problems ({level_name(level)})" in text
+    assert f"{level_name(level)} interval" in text.replace("\\", "")
+    assert "95%)" not in text
+
+
+def test_truncated_completions_are_said_to_bound_the_score(audit, tmp_path):
+    spec = msgspec.structs.replace(
+        audit.spec, engine=EngineSpec(name="fake", args={"truncate": 0.3})
+    )
+    cut = run_audit(spec, tmp_path / "run")
+    task = cut.run.tasks[0]
+    bound = sum(p.c_if_truncated_right / p.n for p in task.problems) / len(task.problems)
+    assert bound > task.estimates[0].value
+    flat = markdown.render(cut)
+    assert f"had been right, pass@1 would be at most {percent(bound)}." in flat
+    assert "had been right" not in markdown.render(audit)
+
+
+def test_what_is_missing_is_told_with_its_reasons(audit, tmp_path):
+    spec = msgspec.structs.replace(
+        audit.spec, engine=EngineSpec(name="fake", args={"fail_at": [1]})
+    )
+    text = markdown.render(run_audit(spec, tmp_path / "run"))
+    assert "24 completions not sampled; failures: 24 Timeout: no answer" in text
 
 
 @pytest.mark.parametrize("text", HOSTILE)
