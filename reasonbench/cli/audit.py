@@ -109,40 +109,32 @@ def _audit(spec: Any, directory: Path, md: Path | None, workers: int | None, out
 
 
 def show_audit(result: "Audit") -> None:
-    """Print the verdict table and the sentences behind it."""
+    """Print a verdict table a benchmark, and the sentence behind it."""
     from reasonbench.cli.output import print_table
     from reasonbench.records import Estimate
     from reasonbench.report.text import interval, level_name, percent, visible
     from reasonbench.results import Role
 
-    def score(estimates: tuple[Estimate, ...]) -> str:
+    def row(name: str, estimates: tuple[Estimate, ...], problems: str = "") -> tuple[str, ...]:
         first = next((e for e in estimates if e.k == 1), None)
-        return (
-            "-" if first is None else f"{percent(first.value)} ({interval(first.superpopulation)})"
-        )
+        if first is None:
+            return (name, problems or "0", "-", "-")
+        problems = problems or str(first.n_problems)
+        return (name, problems, percent(first.value), interval(first.superpopulation))
 
-    heldout = [score(t.estimates) for t in result.run.tasks if t.role is Role.HELDOUT]
-    rows = []
+    heldout = [t for t in result.run.tasks if t.role is Role.HELDOUT]
     for line, benchmark in zip(result.verdicts, result.benchmarks, strict=True):
         task = next(t for t in result.run.tasks if t.spec.name == line.task)
-        found = (
-            f"{benchmark.n_contaminated} of {len(task.problems)}" if result.scan else "not searched"
+        total = len(task.problems)
+        rows = [row("all", task.estimates)]
+        if result.scan is not None:
+            found = f"{benchmark.n_contaminated} of {total}"
+            rows.append(row("found in the traces", benchmark.leaked, found))
+            rows.append(row("without these", benchmark.clean))
+        rows += [row(f"held out: {t.spec.name}", t.estimates) for t in heldout]
+        print_table(
+            f"{result.spec.model.id} on {line.task}: {line.verdict.value}",
+            ("problems", "number", "pass@1", f"{level_name(result.spec.level)} interval"),
+            rows,
         )
-        rows.append(
-            (
-                line.task,
-                score(task.estimates),
-                found,
-                score(benchmark.clean) if benchmark.leaked else "-",
-                score(benchmark.leaked),
-                ", ".join(heldout) or "-",
-                line.verdict.value,
-            )
-        )
-    print_table(
-        f"{result.spec.model.id}: pass@1 ({level_name(result.spec.level)} interval)",
-        ("benchmark", "all", "in traces", "without these", "only these", "held out", "verdict"),
-        rows,
-    )
-    for line in result.verdicts:
-        click.echo(visible(f"{line.task}: {line.verdict.value}. {line.sentence}"))
+        click.echo(visible(f"verdict: {line.verdict.value}. {line.sentence}"))

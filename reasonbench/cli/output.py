@@ -148,6 +148,8 @@ class Talk:
         elif time.monotonic() - self._last >= LINE_SECONDS:
             self._last = time.monotonic()
             say(f"{self._name}: {self._done:,} of {self._total:,}, {self._rate()}, {self._left()}")
+        if self._done >= self._total:
+            self.close()
 
     def say(self, sentence: str) -> None:
         """Print one line of talk above the bar."""
@@ -163,7 +165,8 @@ class Talk:
             self._progress = None
         if self._new:
             seconds = time.monotonic() - self._start
-            say(f"{self._name}: {self._new:,} in {seconds:.1f} s, {self._rate()}")
+            rate = f", {self._rate()}" if self._new > 1 else ""
+            say(f"{self._name}: {self._new:,} in {seconds:.1f} s{rate}")
             self._new = 0
 
     def __enter__(self) -> "Talk":
