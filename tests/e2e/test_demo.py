@@ -60,6 +60,27 @@ def test_the_demos_numbers_come_from_completions_drawn_in_that_call(demo):
         assert (task["n_unsampled"], task["n_ungraded"]) == (0, 0)
 
 
+def test_the_readme_shows_what_the_demo_prints_today(demo):
+    audit, _, _ = demo
+    text = (REPOSITORY / "README.md").read_text()
+    shown = text[text.index("<!-- demo-output -->") : text.index("<!-- /demo-output -->")]
+    assert "embedded:student on countdown_public: INFLATED" in shown
+    assert "24 of 96" in shown
+    (benchmark,) = audit["benchmarks"]
+    public, heldout = (task["estimates"] for task in audit["run"]["tasks"])
+    rows = dict(re.findall(r"│ ([^│]+?) +│[^│]+│ ([\d.]+)% +│", shown))
+    assert list(rows) == [
+        "all",
+        "found in the traces",
+        "without these",
+        "held out: countdown_heldout",
+    ]
+    measured = (public, benchmark["leaked"], benchmark["clean"], heldout)
+    for value, estimates in zip(rows.values(), measured, strict=True):
+        interval = estimates[0]["superpopulation"]
+        assert interval["low"] <= float(value) / 100 <= interval["high"]
+
+
 def test_the_demos_report_names_every_planted_problem_and_where_it_stands(demo):
     _, talk, folder = demo
     report = (folder / "d" / "report.md").read_text()
