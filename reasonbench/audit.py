@@ -64,7 +64,7 @@ def run_audit(
         ReasonbenchError: what ``run.execute`` raises; traces that cannot be read.
     """
     reporter = reporter or Silent()
-    spec = msgspec.structs.replace(spec, ks=_ks(spec, reporter))
+    spec = msgspec.structs.replace(spec, ks=_ks(spec))
     tasks, roles = _tasks(spec)
     problems = [p for task in tasks for p in load_problems(task, spec.limit)]
     findings, scan = _scan(spec, problems, reporter)
@@ -197,10 +197,13 @@ def _stands(audit: Audit, store: Store, plan_id: str) -> bool:
     return now.tasks == audit.run.tasks
 
 
-def _ks(spec: AuditSpec, reporter: Reporter) -> tuple[int, ...]:
+def _ks(spec: AuditSpec) -> tuple[int, ...]:
     ks = tuple(sorted({1, *(spec.ks or default_ks(spec.n))}))
     if ks[-1] > spec.n:
-        reporter.say(f"pass@k does not exist for k above n = {spec.n}; k = {ks[-1]} was asked for")
+        raise SpecError(
+            f"k = {ks[-1]} needs at least {ks[-1]} completions a problem, got n = {spec.n}",
+            hint=f"give -n {ks[-1]} or more, or a smaller k",
+        )
     return ks
 
 
@@ -238,7 +241,16 @@ def _scan(
         findings += found
         summaries.append(summary)
         reporter.advance()
-    return findings, min(summaries, key=lambda summary: summary.rows_read)
+    scan = min(summaries, key=lambda summary: summary.rows_read)
+    skipped = ", ".join(f"{n:,} {reason}" for reason, n in scan.rows_skipped.items())
+    if scan.rows_read == 0:
+        raise TraceError(
+            f"not one row of the traces can be searched: {skipped or 'they are empty'}",
+            hint="a trace is a JSON object a line, with its text in any field",
+        )
+    if skipped:
+        reporter.say(f"rows of the traces that could not be searched: {skipped}")
+    return findings, scan
 
 
 def _benchmark(
@@ -267,6 +279,7 @@ def _benchmark(
         task=task.spec.name,
         n_contaminated=len(leaked),
         n_checked=checked if read_any else 0,
+        n_rows_skipped=sum(scan.rows_skipped.values()) if scan is not None else 0,
         n_heldout_dropped=n_heldout - len(baseline),
         leaked=estimate_pass_at_k(leaked, spec.ks, level=spec.level),
         clean=estimate_pass_at_k(clean, spec.ks, level=spec.level),
@@ -356,8 +369,6 @@ def _limits(
     limits = []
     if scan is None:
         limits.append("No teacher traces were given: a leak through them cannot be found.")
-    elif scan.rows_read == 0:
-        limits.append("Not one row of the traces could be read: nothing was searched.")
     else:
         limits.append(
             "Only statements that stand word for word in the traces are found; reworded, "

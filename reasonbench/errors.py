@@ -27,6 +27,9 @@ record, never a crash.
 import difflib
 from collections.abc import Iterable
 
+MAX_LISTED = 30
+"""Names that a hint lists; lm-eval alone knows some 13,000."""
+
 
 class ReasonbenchError(Exception):
     """Base of all errors that end a command; carries its exit code."""
@@ -60,11 +63,12 @@ class UnknownNameError(SpecError):
         """Return the error with a 'did you mean' drawn from ``known``."""
         names = sorted(known)
         close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-        hint = (
-            f"did you mean {' or '.join(repr(c) for c in close)}?"
-            if close
-            else f"known: {', '.join(names) or 'none'}"
-        )
+        if close:
+            hint = f"did you mean {' or '.join(repr(c) for c in close)}?"
+        elif len(names) > MAX_LISTED:
+            hint = f"{len(names):,} names are known, none of them like this one"
+        else:
+            hint = f"known: {', '.join(names) or 'none'}"
         return cls(f"there is no {kind} named {name!r}", hint=hint)
 
 

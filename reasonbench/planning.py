@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from reasonbench.errors import EngineError, TaskError
+from reasonbench.errors import EngineError, SpecError, TaskError
 from reasonbench.identity import base_seed, completion_key, digest
 from reasonbench.plugins import attributed
 from reasonbench.protocols import Engine, Task
@@ -67,7 +67,13 @@ def plan_run(spec: RunSpec, tasks: Sequence[Task], engine: Engine) -> Planned:
     Raises:
         TaskError: no problems, double ids, two tasks of one name.
         EngineError: a prompt that cannot be sampled.
+        SpecError: several greedy completions, which are one.
     """
+    if spec.sampling.temperature == 0 and spec.n > 1:
+        raise SpecError(
+            f"at temperature 0 all {spec.n} completions of a problem are one and the same",
+            hint="give n = 1, or a temperature above 0",
+        )
     sampling = effective_sampling(spec.sampling, engine.context_length)
     task_specs: list[TaskSpec] = []
     problems: list[Problem] = []

@@ -58,7 +58,7 @@ class Match(Record, frozen=True, kw_only=True):
     document: str
     """File that holds it."""
     row: int
-    """0-based row in that file."""
+    """Line in that file, counted from 0."""
     field: str
     """Field of the row, such as ``messages[0].content``."""
     document_span: tuple[int, int]
@@ -100,7 +100,7 @@ class ScanSummary(Record, frozen=True, kw_only=True):
     rows_skipped: dict[str, int]
     """Rows that could not be searched, by reason."""
     examples: tuple[str, ...] = ()
-    """First skipped rows, as ``file:row: reason``."""
+    """First skipped rows, as ``file:line: reason``, lines counted from 1."""
 
 
 class TaskResult(Record, frozen=True, kw_only=True):
@@ -196,6 +196,8 @@ class BenchmarkAudit(Record, frozen=True, kw_only=True):
     """Problems found in the traces."""
     n_checked: int
     """Problems that were searched for; 0 where no row of the traces could be read."""
+    n_rows_skipped: int
+    """Rows of the traces that could not be searched."""
     n_heldout_dropped: int
     """Held-out problems that stand in the traces themselves, and are compared with nothing."""
     leaked: tuple[Estimate, ...]

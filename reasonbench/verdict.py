@@ -113,7 +113,7 @@ def _leak_rule(task: TaskResult, benchmark: BenchmarkAudit) -> Ruling:
         return (
             VerdictWord.INFLATED,
             numbers,
-            "leaked problems scoring no higher than the others, beyond chance",
+            "no clear difference between the problems found and the others",
         )
     return VerdictWord.INCONCLUSIVE, numbers, "more samples a problem, or more problems"
 
@@ -179,7 +179,10 @@ def _searched(task: TaskResult, benchmark: BenchmarkAudit) -> str:
         return (
             f"Only {benchmark.n_checked} of {total} problems could be searched for; none was found"
         )
-    return f"None of {_count(total, 'problem', 'problems')} stands in the traces"
+    sentence = f"None of {_count(total, 'problem', 'problems')} stands in the traces"
+    if skipped := benchmark.n_rows_skipped:
+        sentence += f" ({_count(skipped, 'row', 'rows')} of them could not be read)"
+    return sentence
 
 
 def pass_at_1(benchmark: BenchmarkAudit, name: str) -> Difference | None:

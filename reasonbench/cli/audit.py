@@ -125,10 +125,9 @@ def show_audit(result: "Audit") -> None:
     heldout = [t for t in result.run.tasks if t.role is Role.HELDOUT]
     for line, benchmark in zip(result.verdicts, result.benchmarks, strict=True):
         task = next(t for t in result.run.tasks if t.spec.name == line.task)
-        total = len(task.problems)
         rows = [row("all", task.estimates)]
         if result.scan is not None:
-            found = f"{benchmark.n_contaminated} of {total}"
+            found = f"{benchmark.n_contaminated} of {benchmark.n_checked}"
             rows.append(row("found in the traces", benchmark.leaked, found))
             rows.append(row("without these", benchmark.clean))
         rows += [row(f"held out: {t.spec.name}", t.estimates) for t in heldout]

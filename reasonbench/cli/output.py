@@ -71,12 +71,14 @@ def _escaped(match: re.Match[str]) -> str:
 
 def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table of literal text."""
-    table = Table(title=Text(visible(title)), title_justify="left", header_style="bold")
+    out = console()
+    out.print(Text(visible(title)), soft_wrap=True)
+    table = Table(header_style="bold")
     for name in header:
         table.add_column(Text(visible(name)), overflow="fold")
     for row in rows:
         table.add_row(*(Text(visible(cell)) for cell in row))
-    console().print(table)
+    out.print(table)
 
 
 def say(sentence: str) -> None:

@@ -72,7 +72,7 @@ def regrade(
 def show_run(result: "RunResult", output: str) -> None:
     """Print a run's scores; a run that owes something ends with exit code 5."""
     from reasonbench.cli.output import end, print_json, print_table, say
-    from reasonbench.report.text import interval, level_name, percent
+    from reasonbench.report.text import flag_notes, interval, level_name, percent
 
     if output == "json":
         print_json(result)
@@ -91,7 +91,7 @@ def show_run(result: "RunResult", output: str) -> None:
                         interval(e.superpopulation),
                         interval(e.fixed),
                         str(e.n_problems),
-                        ", ".join(e.flags),
+                        flag_notes(e.flags),
                     )
                     for e in task.estimates
                 ],

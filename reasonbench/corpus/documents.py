@@ -42,7 +42,7 @@ class Row(NamedTuple):
     """A row's text fields."""
 
     number: int
-    """0-based in its file."""
+    """Line in its file, counted from 0; blank lines count, though they are no rows."""
     fields: list[tuple[str, str]]
     """Path of each text field, such as ``messages[0].content``, and its text."""
 
@@ -51,7 +51,7 @@ class Skipped(NamedTuple):
     """A row that cannot be searched."""
 
     number: int
-    """0-based in its file."""
+    """Line in its file, counted from 0."""
     reason: str
     """Why not."""
 
@@ -67,18 +67,16 @@ def read_rows(path: Path) -> Iterator[Row | Skipped]:
     Raises:
         TraceError: no such file, an unknown kind, or a broken compression.
     """
-    number = 0
+    number = -1
     try:
         with _open(path) as stream:
-            for line in _lines(stream):
-                if line is not None and not line.strip():
-                    continue
-                yield _row(number, line)
-                number += 1
+            for number, line in enumerate(_lines(stream)):
+                if line is None or line.strip():
+                    yield _row(number, line)
     except (zstandard.ZstdError, zlib.error, EOFError, gzip.BadGzipFile) as error:
         raise TraceError(
-            f"{path} is damaged after row {number - 1}: {error}",
-            hint="fetch the file again; nothing after that row can be read",
+            f"{path} is damaged after line {number + 1}: {error}",
+            hint="fetch the file again; nothing after that line can be read",
         ) from error
     except OSError as error:
         raise TraceError(f"{path} cannot be read: {error.strerror or error}") from error

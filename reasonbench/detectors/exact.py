@@ -1,10 +1,9 @@
 """Find problems that stand word for word in the traces.
 
 A problem is found where all words of its statement follow one another in a text field
-of a row; case, punctuation and line breaks make no difference, numbers do.  A file that
-is named twice is read once.  Not covered: reformatted, renumbered or paraphrased
-problems, and solutions without their problem.  It has no false positives but true twins:
-a row that states the same words.
+of a row; case, punctuation and line breaks make no difference, numbers and the operators
+beside them do.  A file that is named twice is read once.  Not covered: reformatted,
+renumbered or paraphrased problems, and solutions without their problem.
 """
 
 from collections import Counter, defaultdict
@@ -12,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from reasonbench.corpus.documents import Row, Skipped, encodable, read_rows
+from reasonbench.corpus.operators import operators_between
 from reasonbench.corpus.words import Words, split_words
 from reasonbench.records import Problem
 from reasonbench.results import Finding, FindingStatus, Match, ScanSummary
@@ -28,7 +28,7 @@ Gram = tuple[str, ...]
 class ExactDetector:
     """Word-for-word search of problem statements."""
 
-    identity = "exact/2"
+    identity = "exact/3"
 
     def detect(
         self, problems: Sequence[Problem], traces: Sequence[Path]
@@ -46,7 +46,7 @@ class ExactDetector:
                 if isinstance(row, Skipped):
                     skipped[row.reason] += 1
                     if len(examples) < MAX_EXAMPLES:
-                        examples.append(f"{document}:{row.number}: {row.reason}")
+                        examples.append(f"{document}:{row.number + 1}: {row.reason}")
                     continue
                 rows_read += 1
                 for number, match in index.search(document, row):
@@ -86,6 +86,10 @@ class _Index:
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self._statements = [split_words(p.statement) for p in problems]
+        self._operators = [
+            operators_between(p.statement, s, 0, len(s.words))
+            for p, s in zip(problems, self._statements, strict=True)
+        ]
         frequency = Counter(g for s in self._statements for g in set(_grams(s.words)))
         self._anchors: defaultdict[Gram, list[tuple[int, int]]] = defaultdict(list)
         for number, statement in enumerate(self._statements):
@@ -102,7 +106,7 @@ class _Index:
         """Yield the statements that stand in a row, each once a field."""
         for field, text in row.fields:
             words = split_words(text)
-            for number, start in self._places(words):
+            for number, start in self._places(text, words):
                 statement = self._statements[number]
                 low = words.spans[start][0]
                 high = words.spans[start + len(statement.words) - 1][1]
@@ -118,7 +122,7 @@ class _Index:
                     ),
                 )
 
-    def _places(self, words: Words) -> Iterator[tuple[int, int]]:
+    def _places(self, text: str, words: Words) -> Iterator[tuple[int, int]]:
         found: set[int] = set()
         for at, gram in enumerate(_grams(words.words)):
             for number, place in self._anchors.get(gram, ()):
@@ -126,7 +130,9 @@ class _Index:
                 start = at - place
                 if number in found or start < 0:
                     continue
-                if words.words[start : start + len(wanted)] == wanted:
+                if words.words[start : start + len(wanted)] != wanted:
+                    continue
+                if operators_between(text, words, start, len(wanted)) == self._operators[number]:
                     found.add(number)
                     yield number, start
 

@@ -1,14 +1,23 @@
 """The built-in sections, one class each."""
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 
 from reasonbench.protocols import Block
 from reasonbench.records import Estimate
 from reasonbench.report.blocks import Bullets, Paragraph, Table, Verbatim
-from reasonbench.report.text import interval, level_name, percent, points, points_interval
+from reasonbench.report.text import (
+    flag_notes,
+    interval,
+    level_name,
+    percent,
+    points,
+    points_interval,
+)
 from reasonbench.results import Audit, FindingStatus, TaskResult
 from reasonbench.specs import SamplingSpec
 
@@ -16,6 +25,14 @@ MAX_EVIDENCE = 50
 """Problems whose evidence is printed in full; the audit file holds all."""
 MAX_FAILURES = 3
 """Reasons of missing completions that are printed, the commonest first."""
+EXPLAINED = (
+    "'Other problems' is where the score would lie on other problems of this kind, 'same problems' "
+    "where it would lie if these very problems were sampled again."
+)
+LEGEND = (
+    "wrong: a final answer that is not right; unparsed: one that cannot be read; no_answer: none, "
+    "though the completion ended; truncated: none, for the token limit cut it off."
+)
 FOUND = (FindingStatus.CONTAMINATED, FindingStatus.SUSPECT)
 
 
@@ -32,12 +49,13 @@ class VerdictSection:
             heldout = [t for t in audit.run.tasks if t.role is not None and t.role != task.role]
             rows = [_score_row("all problems", task.estimates)]
             if benchmark.leaked:
-                rows.append(_score_row("without what leaked", benchmark.clean))
-                rows.append(_score_row("only what leaked", benchmark.leaked))
+                rows.append(_score_row("found in the traces", benchmark.leaked))
+                rows.append(_score_row("without these", benchmark.clean))
             rows += [_score_row(f"held out: {t.spec.name}", t.estimates) for t in heldout]
             blocks += [
                 Paragraph(f"{line.task}: {line.verdict}. {line.sentence}"),
                 Table(("", "problems", "pass@1", *_interval_names(task.estimates)), tuple(rows)),
+                Paragraph(EXPLAINED),
                 Paragraph(f"What would change this verdict: {line.would_change}."),
             ]
         return blocks
@@ -55,7 +73,7 @@ class ScoresSection:
             blocks.append(_scores_table(task))
             if task.n_truncated:
                 blocks.append(Paragraph(_if_truncated_right(task)))
-        return blocks
+        return [*blocks, Paragraph(LEGEND)]
 
 
 class LeaksSection:
@@ -117,7 +135,7 @@ class EvidenceSection:
                         f.problem_id,
                         f.status,
                         str(f.n_matches),
-                        f"{f.matches[0].document} row {f.matches[0].row}",
+                        f"line {f.matches[0].row + 1} of {Path(f.matches[0].document).name}",
                         f.detector,
                     )
                     for f in found
@@ -127,10 +145,10 @@ class EvidenceSection:
         for finding in found[:MAX_EVIDENCE]:
             match = finding.matches[0]
             statement = audit.statements.get(f"{finding.task}/{finding.problem_id}", "")
-            blocks.append(Verbatim(f"Problem {finding.task}/{finding.problem_id}", statement))
+            blocks.append(Verbatim(f"Problem {finding.problem_id} of {finding.task}", statement))
             blocks.append(
                 Verbatim(
-                    f"in {match.document}, row {match.row}, {match.field}, characters "
+                    f"in {match.document}, line {match.row + 1}, {match.field}, characters "
                     f"{match.document_span[0]} to {match.document_span[1]}",
                     match.text,
                 )
@@ -159,15 +177,17 @@ class MethodSection:
             ("graders", graders),
             ("reasonbench", audit.reasonbench),
             ("made", audit.created.isoformat(timespec="seconds")),
-            ("command", " ".join(audit.command) or "-"),
+            ("command", shlex.join(["reasonbench", *audit.command[1:]])),
         )
         return [
             Table(("", ""), rows),
             Paragraph(
                 "pass@k is the unbiased estimate of Chen et al. (2021), the mean over problems. "
                 "'Other problems' is the anchored Dirichlet (Gaffke) interval: what other problems "
-                "of the kind could give. 'Same problems' is Wilson's at the effective sample size: "
-                "what new samples on these problems could give. A completion is graded on the "
+                "of the kind could give, at anchor 1/2 in tables and the conservative anchor 1 "
+                "in differences and verdicts, joined there by square-and-add (MOVER). 'Same "
+                "problems' is Wilson's at the effective sample size: what new samples on these "
+                "problems could give. A completion is graded on the "
                 "final answer after its thinking part, whatever ended it; it counts as wrong, as "
                 "'truncated', only where the token limit cut it off before a final answer. One "
                 "without a verdict counts as neither right nor wrong."
@@ -217,7 +237,7 @@ def _scores_table(task: TaskResult) -> Table:
                 interval(e.superpopulation),
                 interval(e.fixed),
                 str(e.n_excluded),
-                ", ".join(e.flags),
+                flag_notes(e.flags),
             )
             for e in task.estimates
         ),
@@ -233,9 +253,9 @@ def _interval_names(estimates: Sequence[Estimate]) -> tuple[str, str]:
 def _if_truncated_right(task: TaskResult) -> str:
     shares = [p.c_if_truncated_right / p.n for p in task.problems if p.n]
     return (
-        f"{task.spec.name}: {task.n_truncated:,} completions were cut off at the token limit "
-        f"before a right answer. If every truncated completion had been right, pass@1 would be "
-        f"at most {percent(sum(shares) / len(shares))}."
+        f"{task.spec.name}: {task.n_truncated:,} completions reached the token limit without a "
+        f"right answer, {task.reasons.get('truncated', 0):,} of them without any. Had all been "
+        f"right, pass@1 would be {percent(sum(shares) / len(shares))}."
     )
 
 

@@ -7,12 +7,18 @@ through ``cell`` or ``fenced``, so it can neither leave its place nor hide in it
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 from reasonbench.corpus.words import is_invisible
 from reasonbench.records import Interval
 
 _MARKDOWN = re.compile(r"([\\`*{}\[\]<>#|~$&]|@(?=[A-Za-z])|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 """What Markdown acts on; an underscore within a word and an @ before a number do nothing."""
+_NOTES = {
+    "k_exceeds_n": "k > n",
+    "fixed_interval_not_identified": "one completion a problem gives no interval for these",
+    "missing_problems": "problems with nothing graded are left out",
+}
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
@@ -39,6 +45,11 @@ def points_interval(value: Interval | None) -> str:
 def level_name(level: float) -> str:
     """Return a confidence level as ``95%`` or ``99.9%``."""
     return f"{100 * level:.6g}%"
+
+
+def flag_notes(flags: Iterable[str]) -> str:
+    """Return an estimate's flags in words."""
+    return ", ".join(_NOTES.get(flag, flag) for flag in flags)
 
 
 def visible(text: str) -> str:

@@ -88,7 +88,8 @@ def test_the_demos_report_names_every_planted_problem_and_where_it_stands(demo):
     flat = report.replace("\\", "")
     for name in planted():
         assert name in flat
-    assert "student_traces.jsonl.zst, row" in flat
+    assert "student_traces.jsonl.zst, line" in flat
+    assert "of student_traces.jsonl.zst |" in flat
 
 
 def test_make_demo_reuses_the_environment_and_prints_the_verdict(tmp_path):

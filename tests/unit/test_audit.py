@@ -89,13 +89,25 @@ def test_too_few_problems_to_exclude_an_inflation_support_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"junk\n[1]\n"])
-def test_traces_of_which_nothing_could_be_read_are_not_a_search(tmp_path, content):
+def test_traces_of_which_nothing_can_be_read_are_refused_before_sampling(tmp_path, content):
     path = tmp_path / "t.jsonl"
     path.write_bytes(content)
-    audit = run_audit(spec((str(path),)), tmp_path / "r")
-    assert audit.benchmarks[0].n_checked == 0
-    assert "No problem was searched for" in audit.verdicts[0].sentence
-    assert any("nothing was searched" in limit for limit in audit.limits)
+    with pytest.raises(TraceError, match="not one row of the traces can be searched"):
+        run_audit(spec((str(path),)), tmp_path / "r")
+    assert not (tmp_path / "r").exists()
+
+
+def test_rows_that_could_not_be_read_stand_in_the_verdicts_sentence(tmp_path):
+    traces = write_traces(tmp_path / "t.jsonl", [])
+    with open(traces, "a") as file:
+        file.write("junk\n" * 9)
+    audit = run_audit(spec((traces,)), tmp_path / "r")
+    assert "9 rows of them could not be read" in audit.verdicts[0].sentence
+
+
+def test_a_k_beyond_n_is_refused_before_sampling(tmp_path):
+    with pytest.raises(SpecError, match="k = 8 needs at least 8 completions a problem, got n = 4"):
+        run_audit(spec(n=4, ks=(8,)), tmp_path / "r")
 
 
 def test_held_out_problems_that_stand_in_the_traces_are_no_baseline(tmp_path):
@@ -231,4 +243,4 @@ def test_rows_that_cannot_be_searched_are_counted_in_the_audit(tmp_path):
         "not a JSON object": 1,
         "no text": 1,
     }
-    assert audit.scan.examples[0].endswith("t.jsonl.gz:1: not JSON")
+    assert audit.scan.examples[0].endswith("t.jsonl.gz:2: not JSON")

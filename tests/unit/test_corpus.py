@@ -66,7 +66,7 @@ def test_a_compressed_file_that_breaks_off_is_refused_not_read_short(tmp_path, n
     path = tmp_path / name
     data = pack(PLAIN)
     path.write_bytes(data[: int(len(data) * kept)])
-    with pytest.raises(TraceError, match="damaged after row"):
+    with pytest.raises(TraceError, match="damaged after line"):
         list(read_rows(path))
 
 
@@ -297,3 +297,38 @@ def test_detect_accounts_for_every_file_and_row(tmp_path):
     assert summary.rows_read == 3
     assert summary.rows_skipped == {"no text": 3}
     assert all(Path(e.split(":")[0]).exists() for e in summary.examples)
+
+
+DIFFERENT = [
+    ("What is 3 * 4 + 5 worth today?", "What is 3 + 4 * 5 worth today?"),
+    ("Solve x - y = 12 and x + y = 20.", "Solve x + y = 12 and x - y = 20."),
+    ("Find n < 5 and n > 2 with n^2 - 3n.", "Find n > 5 and n < 2 with n^2 + 3n."),
+    ("What is (3 + 4) * 5 worth today?", "What is 3 + (4 * 5) worth today?"),
+]
+SAME = [
+    ("What is 3 * 4 - 5 worth today?", "What is 3 \u00d7 4 \u2212 5 worth today?"),
+    ("Use 3, 4 and 11 to reach 24.", "use **3**, *4* and (11) to-reach 24"),
+    ("Use + - and * on 3 and 4 now.", "Use +, -, and `*` on 3 and 4 now."),
+]
+
+
+@pytest.mark.parametrize(("statement", "text"), DIFFERENT)
+def test_other_operators_beside_numbers_make_another_problem(tmp_path, statement, text):
+    (finding,) = search(tmp_path, [statement], [text])
+    assert finding.status is FindingStatus.CLEAN
+    (finding,) = search(tmp_path, [statement], [statement])
+    assert finding.status is FindingStatus.CONTAMINATED
+
+
+@pytest.mark.parametrize(("statement", "text"), SAME)
+def test_another_spelling_of_operators_emphasis_and_dashes_are_no_difference(
+    tmp_path, statement, text
+):
+    (finding,) = search(tmp_path, [statement], [text])
+    assert finding.status is FindingStatus.CONTAMINATED
+
+
+def test_a_row_is_known_by_its_line_blank_lines_included(tmp_path):
+    path = tmp_path / "t.jsonl"
+    path.write_text('\n\n{"text": "a"}\n\n{"text": "b"}\n')
+    assert [row.number for row in read_rows(path)] == [2, 4]

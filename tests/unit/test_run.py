@@ -168,6 +168,7 @@ def test_the_plan_resolves_max_tokens_against_the_context_and_records_it(tmp_pat
         (spec(tasks=("sums:2", "sums:3")), TaskError, "two tasks are named 'sums'"),
         (spec(tasks=("sums:x",)), (TaskError, PluginError), "invalid literal"),
         (spec(sampling=SamplingSpec(max_tokens=2000)), EngineError, "do not fit"),
+        (spec(sampling=SamplingSpec(temperature=0)), SpecError, "one and the same"),
     ],
 )
 def test_what_cannot_run_is_refused_in_one_sentence(tmp_path, bad, error, message):

@@ -58,6 +58,7 @@ def benchmark(found=0, checked=20, dropped=0, *, leak=None, gap=None):
         task="public",
         n_contaminated=found,
         n_checked=checked,
+        n_rows_skipped=0,
         n_heldout_dropped=dropped,
         leaked=(),
         clean=(),
