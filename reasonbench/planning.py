@@ -5,7 +5,7 @@ give the same plan, so what a killed run still owes is plan minus store.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -13,7 +13,7 @@ from reasonbench.errors import EngineError, SpecError, TaskError
 from reasonbench.identity import base_seed, completion_key, digest
 from reasonbench.plugins import attributed
 from reasonbench.protocols import Engine, Task
-from reasonbench.records import EngineIdentity, Plan, PlanItem, Problem, SampleRequest
+from reasonbench.records import EngineIdentity, Plan, PlanItem, Problem, Prompt, SampleRequest
 from reasonbench.specs import RunSpec, SamplingSpec, TaskSpec
 
 MAX_TOKENS_CAP = 32_768
@@ -90,16 +90,10 @@ def plan_run(spec: RunSpec, tasks: Sequence[Task], engine: Engine) -> Planned:
             with attributed("task", task_spec.name):
                 prompt = task.prompt(problem)
             seed = base_seed(sampling.seed, problem.task, problem.id)
-            problem_digest, prompt_digest = problem.digest(), prompt.digest()
             full_digest = problem.full_digest()
-            for i in range(spec.n):
-                key = completion_key(
-                    problem=problem_digest,
-                    prompt=prompt_digest,
-                    engine=engine_digest,
-                    sampling=sampling_digest,
-                    sample_index=i,
-                )
+            for i, key in enumerate(
+                _keys(problem, prompt, (engine_digest, sampling_digest), spec.n)
+            ):
                 requests.append(
                     SampleRequest(key=key, prompt=prompt, sample_index=i, seed=seed + i)
                 )
@@ -114,6 +108,19 @@ def plan_run(spec: RunSpec, tasks: Sequence[Task], engine: Engine) -> Planned:
     with attributed("engine", engine.identity.engine):
         engine.check([r.prompt for r in requests[:: spec.n]], sampling)
     return Planned(plan=plan, problems=problems, requests=requests, items=items)
+
+
+def _keys(problem: Problem, prompt: Prompt, drawn_by: tuple[str, str], n: int) -> Iterator[str]:
+    """Yield the keys of a problem's n completions; ``drawn_by``: engine and sampling digest."""
+    problem_digest, prompt_digest = problem.digest(), prompt.digest()
+    for i in range(n):
+        yield completion_key(
+            problem=problem_digest,
+            prompt=prompt_digest,
+            engine=drawn_by[0],
+            sampling=drawn_by[1],
+            sample_index=i,
+        )
 
 
 def changed_fields(old: Plan, new: Plan) -> list[str]:

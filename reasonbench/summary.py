@@ -8,6 +8,8 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 
+import msgspec
+
 from reasonbench import plugins, stats
 from reasonbench.errors import ReasonbenchError
 from reasonbench.records import (
@@ -21,6 +23,7 @@ from reasonbench.records import (
     Verdict,
 )
 from reasonbench.results import Role, RunResult, TaskResult
+from reasonbench.specs import TaskSpec
 from reasonbench.store import Store
 
 DISPLAY_ANCHOR = 0.5
@@ -157,24 +160,13 @@ def summarize(
         tallies[grade.task][grade.problem_id].add(grade, finish)
         graded.add(grade.key)
     owed = _Owed(store, plan_id, graded)
+    n = plan.spec.n
     tasks = []
     for spec in plan.tasks:
-        counts = tuple(t.counts(name, plan.spec.n) for name, t in tallies[spec.name].items())
-        tasks.append(
-            TaskResult(
-                spec=spec,
-                role=(roles or {}).get(spec.name),
-                n=plan.spec.n,
-                problems=counts,
-                reasons=_total(c.reasons for c in counts),
-                ungraded=_total(c.ungraded for c in counts),
-                n_truncated=sum(c.c_if_truncated_right - c.c for c in counts),
-                n_unsampled=owed.unsampled[spec.name],
-                n_ungraded=owed.ungraded[spec.name],
-                failures=dict(owed.failures[spec.name].most_common()),
-                estimates=estimate_pass_at_k(counts, ks or default_ks(plan.spec.n), level=level),
-            )
-        )
+        counts = tuple(t.counts(name, n) for name, t in tallies[spec.name].items())
+        estimates = estimate_pass_at_k(counts, ks or default_ks(n), level=level)
+        result = _task_result(spec, n, counts, owed, estimates)
+        tasks.append(msgspec.structs.replace(result, role=(roles or {}).get(spec.name)))
     return RunResult(
         path=str(store.path),
         plan=plan_id,
@@ -182,6 +174,28 @@ def summarize(
         sampling=plan.sampling,
         grader_versions=identities,
         tasks=tuple(tasks),
+    )
+
+
+def _task_result(
+    spec: TaskSpec,
+    n: int,
+    counts: tuple[Counts, ...],
+    owed: "_Owed",
+    estimates: tuple[Estimate, ...],
+) -> TaskResult:
+    return TaskResult(
+        spec=spec,
+        role=None,
+        n=n,
+        problems=counts,
+        reasons=_total(c.reasons for c in counts),
+        ungraded=_total(c.ungraded for c in counts),
+        n_truncated=sum(c.c_if_truncated_right - c.c for c in counts),
+        n_unsampled=owed.unsampled[spec.name],
+        n_ungraded=owed.ungraded[spec.name],
+        failures=dict(owed.failures[spec.name].most_common()),
+        estimates=estimates,
     )
 
 
