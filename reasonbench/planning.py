@@ -79,7 +79,7 @@ def plan_run(spec: RunSpec, tasks: Sequence[Task], engine: Engine) -> Planned:
     problems: list[Problem] = []
     requests: list[SampleRequest] = []
     items: list[PlanItem] = []
-    engine_digest, sampling_digest = engine.identity.digest(), digest(sampling)
+    drawn_by = engine.identity.digest(), digest(sampling)
     for task in tasks:
         task_spec = task.spec
         if task_spec.name in {t.name for t in task_specs}:
