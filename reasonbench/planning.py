@@ -91,9 +91,7 @@ def plan_run(spec: RunSpec, tasks: Sequence[Task], engine: Engine) -> Planned:
                 prompt = task.prompt(problem)
             seed = base_seed(sampling.seed, problem.task, problem.id)
             full_digest = problem.full_digest()
-            for i, key in enumerate(
-                _keys(problem, prompt, (engine_digest, sampling_digest), spec.n)
-            ):
+            for i, key in enumerate(_keys(problem, prompt, drawn_by, spec.n)):
                 requests.append(
                     SampleRequest(key=key, prompt=prompt, sample_index=i, seed=seed + i)
                 )

@@ -5,13 +5,23 @@ model costs more than the model.  Here a layer writes into a buffer with room to
 shows the part in use.
 """
 
+import inspect
 from typing import Any
 
 import torch
+from transformers import cache_utils
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
+
+from reasonbench.errors import EngineError
 
 GROWTH = 1.5
 ROOM = 64
+STATE_LAYERS: tuple[type, ...] = tuple(
+    getattr(cache_utils, name)
+    for name in ("LinearAttentionCacheLayerMixin", "LinearAttentionAndFullAttentionLayer")
+    if hasattr(cache_utils, name)
+)
+"""Layers with a recurrent state, by the names that the installed transformers has."""
 
 
 class GrowingLayer(DynamicLayer):  # type: ignore[misc]
@@ -64,5 +74,33 @@ def make_cache(config: Any) -> Cache:
 
 
 def selectable(cache: Cache) -> bool:
-    """Whether rows of the cache can be dropped and repeated."""
-    return all(hasattr(layer, "batch_select_indices") for layer in cache.layers)
+    """Whether rows of the cache can be dropped and repeated.
+
+    A layer with keys and a recurrent state would select among the keys alone.
+    """
+    return not holds_state(cache) and all(
+        hasattr(layer, "batch_select_indices") for layer in cache.layers
+    )
+
+
+def holds_state(cache: Cache) -> bool:
+    """Whether a layer of the cache holds a recurrent state."""
+    return any(isinstance(layer, STATE_LAYERS) for layer in cache.layers)
+
+
+def refuse_unbatchable(model: Any, name: str) -> None:
+    """Refuse a model that would not use the cache for all that it must remember.
+
+    A model without ``past_key_values`` swallows the cache and forgets every earlier token;
+    one with a state outside the cache keeps it when rows leave or another batch begins.
+
+    Raises:
+        EngineError: it is such a model.
+    """
+    takes_cache = "past_key_values" in inspect.signature(model.forward).parameters
+    stateful = getattr(model, "_is_stateful", False)
+    if not takes_cache or (stateful and not holds_state(make_cache(model.config))):
+        raise EngineError(
+            f"{name!r} keeps its state in a way that the transformers engine cannot batch",
+            hint="use --engine vllm",
+        )

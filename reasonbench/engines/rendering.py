@@ -15,7 +15,14 @@ from reasonbench.errors import EngineError
 from reasonbench.records import Completion, Failure, FinishReason, Prompt, SampleRequest, Stage
 from reasonbench.specs import SamplingSpec
 
-THINK = "<think>"
+TAGS = (
+    ("<think>", "</think>"),
+    ("[THINK]", "[/THINK]"),
+    ("◁think▷", "◁/think▷"),
+    ("<|begin_of_thought|>", "<|end_of_thought|>"),
+)
+"""Opening and closing marks of a thinking part, which stay in the text: graders look for them."""
+OPENINGS = tuple(opening for opening, _ in TAGS)
 CACHED_PROMPTS = 4096
 
 
@@ -31,7 +38,7 @@ class Rendered:
     @property
     def thinking_prefilled(self) -> bool:
         """Whether the text ends in an opened thinking part."""
-        return self.text.rstrip().endswith(THINK)
+        return self.text.rstrip().endswith(OPENINGS)
 
 
 class Renderer:
@@ -41,6 +48,7 @@ class Renderer:
         self._name = name
         self.tokenizer = _load_tokenizer(folder, name, trust_remote_code)
         self.end_ids = end_ids(folder, self.tokenizer)
+        self._hidden = hidden_ids(self.tokenizer)
         self.encode = functools.lru_cache(maxsize=CACHED_PROMPTS)(self._encode)
 
     def render(self, prompt: Prompt) -> str:
@@ -85,7 +93,7 @@ class Renderer:
     def text(self, ids: Sequence[int], ended: bool, stop: Sequence[str]) -> tuple[str, bool]:
         """Return the text of drawn tokens, and whether a stop string cut it.
 
-        Special tokens are left out, thinking tags kept.
+        Special tokens are left out; thinking tags are kept, even where they are special.
 
         Args:
             ids: all tokens drawn.
@@ -94,7 +102,9 @@ class Renderer:
         """
         drawn = ids[:-1] if ended else ids
         text = self.tokenizer.decode(
-            list(drawn), skip_special_tokens=True, clean_up_tokenization_spaces=False
+            [token for token in drawn if token not in self._hidden],
+            skip_special_tokens=False,
+            clean_up_tokenization_spaces=False,
         )
         return cut(str(text).encode("utf-8", "replace").decode("utf-8"), stop)
 
@@ -237,18 +247,29 @@ def load_config(folder: Path, name: str, *, trust_remote_code: bool) -> Any:
         ) from error
 
 
+def hidden_ids(tokenizer: Any) -> frozenset[int]:
+    """Return the special tokens that are no part of a text: all but the thinking tags."""
+    try:
+        added = tokenizer.added_tokens_decoder
+    except (AttributeError, NotImplementedError):  # Mistral's own tokenizers lack it
+        added = {}
+    special = {*tokenizer.all_special_ids, *(i for i, token in added.items() if token.special)}
+    tags = {tag for pair in TAGS for tag in pair}
+    return frozenset(i for i in special if tokenizer.convert_ids_to_tokens(i) not in tags)
+
+
 def end_ids(folder: Path, tokenizer: Any) -> tuple[int, ...]:
     """Return every token that ends a completion.
 
     They stand in ``generation_config.json`` (one or several), in ``config.json`` where
-    that file is absent, and in the tokenizer.
+    that file names none, and in the tokenizer.
     """
-    generation = folder / "generation_config.json"
-    source = read_json(generation if generation.is_file() else folder / "config.json")
-    found = source.get("eos_token_id", source.get("text_config", {}).get("eos_token_id"))
-    ids = set(found) if isinstance(found, list) else {found}
-    ids.add(tokenizer.eos_token_id)
-    return tuple(sorted(i for i in ids if isinstance(i, int)))
+    config = read_json(folder / "config.json")
+    sources = (read_json(folder / "generation_config.json"), config, config.get("text_config"))
+    named = (source.get("eos_token_id") for source in sources if isinstance(source, dict))
+    found: Any = next((ids for ids in named if ids is not None), None)
+    ids = [*(found if isinstance(found, list) else [found]), tokenizer.eos_token_id]
+    return tuple(sorted({i for i in ids if isinstance(i, int)}))
 
 
 def context_length(config: Any, tokenizer: Any, name: str) -> int:

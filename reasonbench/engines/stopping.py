@@ -1,13 +1,16 @@
 """Stop strings, found while tokens are drawn.
 
 A stop string need not fall on a token's border, so it is looked for in the text as it is
-decoded, token by token, as vLLM does.
+decoded, token by token, as vLLM does.  Tokens that ``rendering`` leaves out of the text
+are left out here too.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
 from tokenizers.decoders import DecodeStream
+
+from reasonbench.engines.rendering import hidden_ids
 
 
 class StopWatch:
@@ -17,7 +20,8 @@ class StopWatch:
         self._stop = tuple(stop)
         self._reach = max(map(len, stop), default=0)
         self._core: Any = tokenizer.backend_tokenizer if stop else None
-        self._streams = [DecodeStream(skip_special_tokens=True) for _ in range(rows if stop else 0)]
+        self._hidden = hidden_ids(tokenizer) if stop else frozenset()
+        self._streams = [DecodeStream() for _ in range(rows if stop else 0)]
         self._tails = [""] * len(self._streams)
 
     @property
@@ -27,6 +31,8 @@ class StopWatch:
 
     def hit(self, row: int, token: int) -> bool:
         """Add a token to a row; return whether its text now holds a stop string."""
+        if token in self._hidden:
+            return False
         piece = self._streams[row].step(self._core, token)
         if not piece:
             return False

@@ -18,6 +18,7 @@ from transformers import AutoModelForCausalLM
 from transformers.utils import logging as hf_logging
 
 from reasonbench.engines.batch import Batch, Finished, LoadedModel, Row
+from reasonbench.engines.cache import refuse_unbatchable
 from reasonbench.engines.rendering import (
     Renderer,
     completion,
@@ -212,7 +213,7 @@ def _load(files: ModelFiles, name: str, engine: EngineSpec, device: torch.device
     """Return the model, ready to compute.
 
     Raises:
-        EngineError: it cannot be loaded, or its weights leave parameters unset.
+        EngineError: it cannot be loaded or batched, or its weights leave parameters unset.
     """
     options = {key: engine.args[key] for key in ARGS[:2] if key in engine.args}
     dtype = _dtype(engine.dtype, device)
@@ -227,6 +228,7 @@ def _load(files: ModelFiles, name: str, engine: EngineSpec, device: torch.device
             hint = "set engine.dtype = 'bfloat16', or use a machine with more memory"
             raise EngineError(f"memory ran out while loading {name!r}", hint=hint) from error
         raise EngineError(f"{name!r} cannot be loaded: {one_line(error)}") from error
+    refuse_unbatchable(network, name)
     absent = sorted(report["missing_keys"]) + sorted(map(str, report["mismatched_keys"]))
     if absent:
         raise EngineError(

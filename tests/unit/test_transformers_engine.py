@@ -5,10 +5,11 @@ import pytest
 import scipy.stats
 import tiny_llama
 import torch
+from transformers import AutoModelForCausalLM, FalconH1Config, MambaConfig, RecurrentGemmaConfig
 from transformers.cache_utils import DynamicLayer
 
 from reasonbench.engines import batch as batching
-from reasonbench.engines.cache import GrowingLayer
+from reasonbench.engines.cache import GrowingLayer, make_cache, selectable
 from reasonbench.engines.noise import gumbel, seed_keys
 from reasonbench.engines.rendering import Renderer, cut
 from reasonbench.engines.stopping import StopWatch
@@ -153,6 +154,78 @@ def test_the_growing_layer_holds_what_a_dynamic_layer_holds():
         for one, other in zip(mine.update(*states), theirs.update(*states), strict=True):
             assert torch.equal(one, other)
     assert mine.get_seq_length() == theirs.get_seq_length() == 154
+
+
+SMALL = {"vocab_size": 304, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+"""Sizes that the configurations of all architectures below share."""
+
+
+def save(folder, config):
+    """Write a random model of any architecture beside the tiny tokenizer."""
+    torch.manual_seed(0)
+    words = tiny_llama.tokenizer()
+    words.model_max_length = 256
+    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    words.save_pretrained(folder)
+    return ModelSpec(id=str(folder))
+
+
+def falcon():
+    """A model whose layers hold keys and a recurrent state, side by side."""
+    return FalconH1Config(
+        **SMALL,
+        intermediate_size=64,
+        num_key_value_heads=1,
+        mamba_d_ssm=32,
+        mamba_n_heads=4,
+        mamba_d_head=8,
+        mamba_d_state=8,
+        mamba_chunk_size=16,
+        initializer_range=0.2,
+        eos_token_id=257,
+        bos_token_id=None,
+        pad_token_id=None,
+        max_position_embeddings=256,
+    )
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        pytest.param(
+            MambaConfig(vocab_size=304, hidden_size=32, num_hidden_layers=2), id="no-cache-argument"
+        ),
+        pytest.param(
+            RecurrentGemmaConfig(**SMALL, intermediate_size=64, lru_width=32),
+            id="state-outside-the-cache",
+        ),
+    ],
+)
+def test_a_model_that_keeps_its_state_elsewhere_is_refused(tmp_path, config):
+    model = save(tmp_path / "stateful", config)
+    with pytest.raises(EngineError, match="in a way that the transformers engine cannot") as caught:
+        TransformersEngine(model, EngineSpec())
+    assert caught.value.hint == "use --engine vllm"
+
+
+def test_rows_of_a_cache_with_a_recurrent_state_are_not_selected(engine):
+    assert not selectable(make_cache(falcon()))
+    assert selectable(make_cache(engine._loaded.model.config))
+
+
+def test_a_hybrid_model_draws_the_same_in_any_batch(tmp_path):
+    model = save(tmp_path / "hybrid", falcon())
+    asked = [
+        SampleRequest(key=f"{name}{i}", prompt=chat(name), sample_index=i, seed=i)
+        for name in ("a", "a longer one")
+        for i in range(6)
+    ]
+    found = []
+    for size in (12, 1):
+        engine = TransformersEngine(model, EngineSpec(batch_size=size, dtype="float64"))
+        found.append(texts(engine, asked))
+    assert found[0] == found[1]
+    assert len(set(found[0].values())) == 12
 
 
 def test_running_out_of_memory_halves_the_batch_and_changes_no_draw(engine, monkeypatch):
