@@ -6,7 +6,8 @@ is asked only where that finds nothing.  lm-eval is imported when a task is buil
 never by importing this module.
 
 A task is known by its *reference*: the name of a shipped task, ``lm_eval:<name>``, or
-the path of a YAML file as its user gave it.
+the absolute path of a YAML file, so that it is found from
+any folder.
 """
 
 import contextlib
@@ -27,10 +28,10 @@ _SKIPPED = ("__pycache__", ".ipynb_checkpoints")
 
 
 def reference_of(path: Path) -> str:
-    """Return the reference of a YAML file: a shipped task's name, or the path as given."""
+    """Return the reference of a YAML file: a shipped task's name, or its absolute path."""
     resolved = path.resolve()
     shipped = resolved.parent.parent == data_dir("tasks").resolve()
-    return path.stem if shipped and path.stem == resolved.parent.name else str(path)
+    return path.stem if shipped and path.stem == resolved.parent.name else str(resolved)
 
 
 def yaml_of(reference: str) -> Path:

@@ -48,6 +48,7 @@ class NotAnExpressionError(ValueError):
 
 
 _FRACTION = re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
+_WRAPPED = re.compile(r"\\(?:text|texttt|mathrm)\s*\{(.*)\}", re.DOTALL)
 _SPELLINGS = (
     (re.compile(r"\\(?:left|right)(?=\s*[()])|\\[,;:! ]|\$|~"), " "),
     (
@@ -107,6 +108,7 @@ def apply(op: str, a: Fraction, b: Fraction) -> Fraction | None:
 
 
 def _normalise(text: str) -> str:
+    text = _unwrapped(text)
     for pattern, plain in _SPELLINGS:
         text = pattern.sub(plain, text)
     # Each round resolves the innermost fractions; the depth cap bounds the rounds.
@@ -115,6 +117,13 @@ def _normalise(text: str) -> str:
         if not changed:
             break
     return text
+
+
+def _unwrapped(text: str) -> str:
+    """Return the text without what surrounds it: backticks, a text box, a full stop."""
+    text = text.strip("`$ \n").removesuffix(".")
+    wrapped = _WRAPPED.fullmatch(text.strip())
+    return wrapped[1].strip("`$ \n").removesuffix(".") if wrapped else text.strip("`$ \n")
 
 
 def _depth(text: str) -> int:

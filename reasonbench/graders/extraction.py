@@ -13,7 +13,7 @@ import dataclasses
 import enum
 import re
 
-VERSION = "extraction-1"
+VERSION = "extraction-2"
 """Part of every grader's identity; raised whenever any text may give another answer."""
 
 TAGS = (
@@ -95,7 +95,8 @@ def _marks(text: str) -> tuple[str, str]:
     return next((pair for pair in TAGS if pair[0] in text), TAGS[0])
 
 
-_BARE = r"\\[dt]?frac\{[^{}]{0,80}\}\{[^{}]{0,80}\}|\\[A-Za-z]{1,20}(?![A-Za-z{])|[^\s${}\\]*"
+_PART = r"\s?(?:\{[^{}]{0,80}\}|\d)"
+_BARE = r"\\[dtc]?frac" + _PART + _PART + r"|\\[A-Za-z]{1,20}(?![A-Za-z{])|[^\s${}\\]*"
 _TOKEN = re.compile(
     r"\\\\?(?P<box>boxed|fbox)(?![A-Za-z])\s*(?:(?P<open>\{)|(?P<bare>" + _BARE + r"))"
     r"|\\.|(?P<left>\{)|(?P<right>\})",
@@ -136,23 +137,56 @@ def last_boxed(text: str, *, truncated: bool = False) -> str | None:
     return best
 
 
-_STATED = re.compile(r"\banswer(?: is|:)", re.IGNORECASE | re.ASCII)
+_STATED = re.compile(r"\banswer[*_]{0,3}(?: is\b|:)", re.IGNORECASE | re.ASCII)
+_FILLER = re.compile(r"[\s*_:]*(?:therefore|thus|then|hence|simply|just)\b,?", re.IGNORECASE)
+_FORMULA = re.compile(r"[\s*_:]*(\$\$?)[^$]+\1[*_]*")
+_ENDS = re.compile(
+    r"\.(?=[*_]*\s+[A-Z*$\\(]|[*_]*\s*$)|(?<=[^\s,]),?\s+(?:because|since|as|which)\b"
+)
+_ENDS_FORMULA = re.compile(r",?\s+and\b[^\d$\\]*$")
 _SAID_LIMIT = 400
 _HASHES = "####"
+_MARKED = re.compile(r"#{4,}\s*((?:(?!####)[^\n])*)")
+_LATEX = re.compile(r"\\[A-Za-z]+(?:\{[^{}]*\})?|\$[^$]*\$")
+_WORD = re.compile(r"[^\W\d_]{3}")
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _BARE_LINE = re.compile(r"[-+\u2212]?[\d.,/ ]*\d[\d.,/ ]*%?")
 
 
 def stated_answer(text: str) -> str | None:
-    """Return what the last '#### ...' or 'the answer is ...' says, or None."""
-    at = text.rfind(_HASHES)
-    if at >= 0:
-        said = text[at + len(_HASHES) :].strip().partition("\n")[0]
-        return _trim(said) or None
+    """Return what the last '#### ...' or 'the answer is ...' says, or None.
+
+    A heading, as '#### Step 2: done', is not taken for GSM8K's mark.
+    """
+    marked = [found[1] for found in _MARKED.finditer(text) if _is_answer(found[1])]
+    if marked and (trimmed := _trim(marked[-1])):
+        return trimmed
     ends = [found.end() for found in _STATED.finditer(text)]
     if not ends:
         return None
     said = text[ends[-1] : ends[-1] + _SAID_LIMIT].partition("\n")[0]
-    return _trim(said) or None
+    return _trim(_first_statement(said)) or None
+
+
+def _is_answer(said: str) -> bool:
+    """Return whether what follows '####' is an answer, not the words of a heading."""
+    if not any(char.isdigit() or char in "\\$" for char in said):
+        return False
+    return _WORD.search(_LATEX.sub(" ", said)) is None
+
+
+def _first_statement(said: str) -> str:
+    """Return the answer itself of '42 because ...' or '18 dollars. She has ...'."""
+    filler = _FILLER.match(said)
+    if filler is not None:
+        said = said[filler.end() :]
+    formula = _FORMULA.match(said)
+    start = formula.end() if formula is not None else 0
+    if (end := _ENDS.search(said, start)) is not None:
+        said = said[: end.start()]
+    if formula is not None and _ENDS_FORMULA.match(said, start):
+        said = said[:start]
+    return said
 
 
 def final_line(text: str) -> str | None:
@@ -221,6 +255,7 @@ def gold_answer(target: str) -> str:
     """
     at = target.rfind(_HASHES)
     if at >= 0:
-        return target[at + len(_HASHES) :].strip().partition("\n")[0].strip().replace(",", "")
+        said = target[at + len(_HASHES) :].strip().partition("\n")[0].strip()
+        return _THOUSANDS.sub("", said)
     boxed = last_boxed(target)
     return boxed if boxed is not None else target.strip()

@@ -19,12 +19,12 @@ import functools
 import inspect
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
 from reasonbench import lm_eval_tasks
-from reasonbench.errors import TaskError
+from reasonbench.errors import ReasonbenchError, TaskError
 from reasonbench.identity import digest
 from reasonbench.records import Message, Problem, Prompt
 from reasonbench.specs import TaskSpec
@@ -104,7 +104,9 @@ class LmEvalTask:
         if position is None:
             raise TaskError(f"task {self._name!r} has no problem {problem.id!r}")
         while len(self._rendered) <= position:
-            self._rendered.append(self._render(self._docs[len(self._rendered)]))
+            number = f"{len(self._rendered):05d}"
+            doc = self._docs[len(self._rendered)]
+            self._rendered.append(self._call(number, functools.partial(self._render, doc)))
         return Prompt(
             problem_id=problem.id,
             task=self._name,
@@ -134,13 +136,15 @@ class LmEvalTask:
         fields = self._fields
         number = f"{position:05d}"
         statement = self._field(doc, fields.statement, number)
+        if statement is None:
+            statement = self._call(number, lambda: self._task.doc_to_text(doc))
         cluster = self._field(doc, fields.cluster, number)
         about = {"task": self._reference, "multiple_target": self._task.multiple_target}
         about |= {k: v for k in ("filter", "metric") if (v := getattr(fields, k)) is not None}
         return Problem(
             task=self._name,
             id=number if fields.id is None else str(self._field(doc, fields.id, number)),
-            statement=str(self._task.doc_to_text(doc) if statement is None else statement),
+            statement=str(statement),
             target=_text(self._target(doc, number)),
             published=fields.published,
             cluster=None if cluster is None else str(cluster),
@@ -160,10 +164,27 @@ class LmEvalTask:
     def _target(self, doc: dict[str, Any], number: str) -> Any:
         if self._fields.target is not None:
             return self._field(doc, self._fields.target, number)
+        return self._call(number, lambda: self._task_target(doc))
+
+    def _task_target(self, doc: dict[str, Any]) -> Any:
         target = self._task.doc_to_target(doc)
         if self._task.config.doc_to_choice is not None and isinstance(target, int):
             return self._task.doc_to_choice(doc)[target]
         return target
+
+    def _call(self, number: str, code: Callable[[], Any]) -> Any:
+        """Return what the task's own code gives for one document; what it raises is its fault."""
+        try:
+            return code()
+        except ReasonbenchError:
+            raise
+        except Exception as error:
+            said = " ".join(str(error).split())[:300]
+            raise TaskError(
+                f"document {number} of task {self._name!r} cannot be used: "
+                f"{type(error).__name__}: {said}",
+                hint="check the task's YAML file and the Python beside it",
+            ) from error
 
     def _render(self, doc: dict[str, Any]) -> tuple[Message, ...]:
         turns = self._task.fewshot_context(

@@ -7,7 +7,9 @@ A row has a question (``question``, ``problem`` or ``prompt``), an answer (``ans
 """
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +102,7 @@ def _row(
 ) -> Row:
     question = _first(record, QUESTION, where)[1]
     field, answer = _first(record, ANSWER, where)
-    final: str | None = str(answer)
+    final: str | None = _text(answer)
     if isinstance(answer, str) and (field == "solution" or "####" in answer):
         final = final_answer(answer)
     if not final:
@@ -110,16 +112,26 @@ def _row(
         )
     given = next((record[key] for key in ID if record.get(key) is not None), None)
     identity = f"{position:05d}" if given is None else str(given)
-    return {"id": identity, "question": str(question), "answer": final}
+    return {"id": identity, "question": _text(question), "answer": final}
 
 
 def _first(record: Mapping[str, Any], names: tuple[str, ...], where: str) -> tuple[str, Any]:
     for name in names:
         value = record.get(name)
         if isinstance(value, str | int | float) and not isinstance(value, bool) and value != "":
+            if isinstance(value, float) and not math.isfinite(value):
+                raise TaskError(
+                    f"{where}: {name!r} is {value}, which is not a number",
+                    hint="write a number or a text",
+                )
             return name, value
     found = ", ".join(map(repr, list(record)[:8])) or "none"
     raise TaskError(
         f"{where}: no field {' or '.join(map(repr, names))} with a text or number",
         hint=f"the fields there are: {found}",
     )
+
+
+def _text(value: str | int | float) -> str:
+    """Return a value as text, a float without an exponent."""
+    return format(Decimal(repr(value)), "f") if isinstance(value, float) else str(value)

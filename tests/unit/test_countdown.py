@@ -93,6 +93,11 @@ def test_an_unknown_level_names_the_known_ones():
         "(3 + 7) * 11 = 110",
         "(3+7)*11=110",
         "((3 + 7)) * 11\n",
+        "(3 + 7) * 11.",
+        "`(3 + 7) * 11`",
+        "`(3 + 7) * 11`.",
+        r"\text{(3 + 7) * 11}",
+        r"$\text{11*(7+3).}$",
     ],
 )
 def test_right_answers_in_many_spellings(text):
@@ -128,6 +133,9 @@ def test_right_answers_in_many_spellings(text):
         ("\N{ARABIC-INDIC DIGIT THREE} + 7", "unparsed"),
         ("\N{SUPERSCRIPT THREE} + 7", "unparsed"),
         ("3 +", "unparsed"),
+        ("3 + 7..", "unparsed"),
+        ("3 + 7.0", "unparsed"),
+        (r"\text{3 + 7} + 11", "unparsed"),
         ("3 7", "unparsed"),
         ("3, 7", "unparsed"),
         ("3) + (7", "unparsed"),

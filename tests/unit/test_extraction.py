@@ -52,6 +52,10 @@ def test_a_thought_that_is_opened_again_and_not_closed_is_unclosed():
         (r"$\boxed5$ done", "5"),
         (r"\boxed \frac{1}{2} ok", r"\frac{1}{2}"),
         (r"\boxed\pi", r"\pi"),
+        (r"\boxed\frac12", r"\frac12"),
+        (r"so $\boxed\dfrac12$.", r"\dfrac12"),
+        (r"\boxed \frac 1 2 ok", r"\frac 1 2"),
+        (r"\boxed\frac{1}2", r"\frac{1}2"),
         (r"\\boxed{5}", "5"),
         (r"\boxed{\frac{1}{2}}", r"\frac{1}{2}"),
         (r"\boxed{\{1,2\}}", r"\{1,2\}"),
@@ -87,12 +91,35 @@ def test_a_box_without_braces_at_the_end_of_a_truncated_text_may_lack_digits():
         ("the final answer is $x^2$.", "x^2"),
         ("the answer is not 5, the answer is 7", "7"),
         ("so\n#### 1,234\n", "1,234"),
+        ("#### Step 2: done", None),
+        ("#### 42\n#### Step 2: done", "42"),
+        ("#### Step 2: done\nThe answer is 7.", "7"),
+        (r"#### $\text{five}$", r"\text{five}"),
+        (r"#### \frac12", r"\frac12"),
+        ("####\nthe answer is 3", "3"),
+        ("The answer is 18 dollars. She has 3 left.", "18 dollars"),
+        (r"The answer is $\frac12$ and that's it.", r"\frac12"),
+        ("The answer is $5$ and $7$.", "$5$ and $7$"),
+        ("The answer is $0.5. 3$ since it is.", "0.5. 3"),
+        ("The answer is Alice and Bob.", "Alice and Bob"),
+        ("**Final Answer**: **42**", "42"),
+        ("**Final Answer:** **42**", "42"),
+        ("The answer is 42 because 6 * 7 = 42.", "42"),
+        ("The answer is 42, since 6 * 7 = 42.", "42"),
+        ("The answer is therefore 42.", "42"),
+        ("The answer is 18 U.S. dollars.", "18 U.S. dollars"),
+        ("The answer is, as ever, 1.5", ", as ever, 1.5"),
         ("nothing", None),
         ("the answer is", None),
     ],
 )
 def test_an_answer_that_is_stated_in_words(text, answer):
     assert stated_answer(text) == answer
+
+
+def test_a_heading_leaves_the_last_line_to_be_read():
+    found = extract("#### Step 2: done\n\n42", fallback="stated")
+    assert (found.answer, found.how) == ("42", "line")
 
 
 def test_last_lines():
@@ -122,6 +149,9 @@ def test_fallbacks_are_tried_only_where_asked_for_and_never_on_a_truncated_text(
     [
         ("16 - 3 = 13 eggs\n#### 1,018", "1018"),
         (r"Therefore $x = \boxed{\frac{1}{2}}$.", r"\frac{1}{2}"),
+        ("so\n#### 1,234,567", "1234567"),
+        ("so\n#### (1,2)", "(1,2)"),
+        ("so\n#### 1,2", "1,2"),
         (" 42 ", "42"),
         ("[0,2]", "[0,2]"),
     ],

@@ -1,11 +1,12 @@
 """From a reference to a task, and everything that can be wrong with it."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from reasonbench.errors import SpecError, TaskError, UnknownNameError
-from reasonbench.lm_eval_tasks import find_lm_eval_yaml
+from reasonbench.lm_eval_tasks import find_lm_eval_yaml, yaml_of
 from reasonbench.tasks import resolve
 
 GSM8K = {"question": "How many?", "answer": "1,000 + 18 = 1018\n#### 1,018"}
@@ -57,6 +58,20 @@ def test_answers_that_look_like_lists_or_numbers_stay_text(write):
     assert [p.target for p in resolve(write(*rows)).problems()] == ["[0,2]", "7"]
 
 
+@pytest.mark.parametrize(
+    ("written", "target"),
+    [
+        ("1e-05", "0.00001"),
+        ("1e22", "10000000000000000000000"),
+        ("2.50", "2.5"),
+        ("5.0", "5.0"),
+    ],
+)
+def test_answers_that_are_floats_are_written_without_an_exponent(write, written, target):
+    (problem,) = resolve(write(f'{{"question": "a", "answer": {written}}}')).problems()
+    assert problem.target == target
+
+
 def test_the_prompt_asks_for_a_box_and_the_statement_does_not(write):
     task = resolve(write(GSM8K))
     (problem,) = task.problems()
@@ -82,6 +97,9 @@ def test_the_prompt_asks_for_a_box_and_the_statement_does_not(write):
         ([{"question": "a", "answer": None}], "line 1: no field 'answer'"),
         ([{"question": "a", "solution": "so 5"}], "line 1: no final answer in 'solution'"),
         ([{"question": "a", "answer": "so\n####"}], "line 1: no final answer in 'answer'"),
+        ([GSM8K, '{"question": "a", "answer": NaN}'], "line 2: 'answer' is nan"),
+        ([GSM8K, '{"question": "a", "answer": -Infinity}'], "line 2: 'answer' is -inf"),
+        (['{"question": "a", "answer": 1e999}'], "line 1: 'answer' is inf"),
         ([GSM8K | {"id": "x"}, GSM8K | {"id": "x"}], "line 2: the id 'x' was used in line 1"),
     ],
 )
@@ -160,6 +178,13 @@ def load(**_):
                                                  for d in docs])}
 """
 
+BROKEN = """
+def broken(doc):
+    if doc["uid"] == "u2":
+        raise KeyError(doc["uid"])
+    return "fine"
+"""
+
 
 @pytest.fixture
 def tiny(tmp_path):
@@ -229,6 +254,34 @@ def test_a_wrong_field_of_ours_is_refused(tiny, fields, said, hint):
 def test_fields_that_do_not_fit_the_documents_are_refused(tiny, fields, said):
     with pytest.raises(TaskError, match=said):
         list(resolve(tiny(fields)).problems())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"Q: {{question}}\\nA:"', "!function data.broken", "KeyError: 'u2'"),
+        ('"{{answer}}"', "!function data.broken", "KeyError: 'u2'"),
+        ('"{{answer}}"', "'{{ 1 // (2 - group * 2) if group else 1 }}'", "ZeroDivisionError"),
+    ],
+)
+def test_a_tasks_code_that_fails_on_a_later_document_is_named(tiny, tmp_path, old, new, said):
+    (tmp_path / "data.py").write_text(DATA + BROKEN)
+    task = resolve(tiny(text=YAML.replace(old, new)))
+    with pytest.raises(TaskError) as caught:
+        for problem in task.problems():
+            task.prompt(problem)
+    assert "document 00002 of task 'tiny'" in caught.value.message
+    assert said in caught.value.message
+
+
+def test_the_reference_of_a_yaml_file_holds_in_any_folder(tiny, tmp_path, monkeypatch):
+    path = Path(tiny())
+    monkeypatch.chdir(tmp_path)
+    (first, *_) = resolve(path.name).problems()
+    monkeypatch.chdir(tmp_path.parent)
+    reference = first.metadata["lm_eval"]["task"]
+    assert reference == str(path.resolve())
+    assert yaml_of(reference).is_file()
 
 
 @pytest.mark.parametrize(
