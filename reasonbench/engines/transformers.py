@@ -1,9 +1,10 @@
 """The ``transformers`` engine: samples in this process, on a CPU or one GPU.
 
 A completion depends on its prompt, its seed and the sampling parameters; what else is in
-the batch moves only the last bits of the logits, which decide a draw about once in a
-million tokens in float32, and not at all in float64.  Requests are read a window at a
-time and sorted by the length of their prompts, so they finish out of order.
+the batch moves only the last bits of the logits.  In float32 these can decide a draw
+where two tokens are all but tied, so a rare one may differ; float64 makes that far rarer
+still.  Requests are read a window at a time and sorted by the length of their prompts, so
+they finish out of order.
 """
 
 import contextlib

@@ -7,8 +7,9 @@ child the seed ``seed + i``, so the draws are those of single requests.  Every s
 field is sent; nothing comes from the model's generation_config.json but its end tokens.
 
 What holds: the same requests give the same completions.  A request alone and the same one
-among others agree as far as vLLM's kernels do: in float32 their last bits may differ,
-which changes about one token in a million; on a GPU VLLM_BATCH_INVARIANT=1 removes that.
+among others agree as far as vLLM's kernels do: the last bits of their logits may differ,
+which can change a rare draw.  vLLM documents VLLM_BATCH_INVARIANT=1 against that on GPUs;
+it was not tried here.
 """
 
 import gc

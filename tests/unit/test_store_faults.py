@@ -238,7 +238,7 @@ def test_without_rights_a_killed_run_is_read_with_its_log(foreign, tmp_path):
     assert error["error"] == "StoreWriteError"
 
 
-def refused(directory, error, match):
+def assert_refused(directory, error, match):
     """Both ways of opening refuse, and leave every byte of the run as it is."""
     file = directory / STORE_FILE
     before = file.read_bytes()
@@ -256,21 +256,21 @@ def test_a_file_cut_short_is_refused(finished, kept):
     file = finished / STORE_FILE
     size = file.stat().st_size
     os.truncate(file, kept if kept >= 0 else size + kept)
-    refused(finished, StoreCorruptError, "is empty" if kept == 0 else "is cut short")
+    assert_refused(finished, StoreCorruptError, "is empty" if kept == 0 else "is cut short")
 
 
 @pytest.mark.parametrize("content", [b"\0" * 9000, b"{}", "no database " * 999])
 def test_a_file_that_is_no_database_is_refused(finished, content):
     raw = content if isinstance(content, bytes) else content.encode()
     (finished / STORE_FILE).write_bytes(raw)
-    refused(finished, StoreCorruptError, "is not a SQLite file")
+    assert_refused(finished, StoreCorruptError, "is not a SQLite file")
 
 
 def test_a_database_of_another_program_is_refused(finished):
     (finished / STORE_FILE).unlink()
     with closing(sqlite3.connect(finished / STORE_FILE)) as connection:
         connection.execute("CREATE TABLE birds (name)")
-    refused(finished, StoreCorruptError, "no reasonbench run")
+    assert_refused(finished, StoreCorruptError, "no reasonbench run")
 
 
 def test_a_damaged_page_is_found_after_an_unclean_end(killed):
@@ -284,21 +284,21 @@ def test_a_damaged_page_is_found_after_an_unclean_end(killed):
     for page in range(2, len(raw) // 4096):
         raw[page * 4096 : page * 4096 + 64] = b"\xff" * 64
     file.write_bytes(raw)
-    refused(killed, StoreCorruptError, "is damaged")
+    assert_refused(killed, StoreCorruptError, "is damaged")
 
 
 def test_a_newer_schema_is_refused_with_both_versions(finished):
     with closing(sqlite3.connect(finished / STORE_FILE)) as connection:
         connection.execute("INSERT INTO schema_migrations VALUES (99, 'from the future', '')")
         connection.commit()
-    refused(finished, StoreSchemaError, r"schema version 99, .* knows up to \d+")
+    assert_refused(finished, StoreSchemaError, r"schema version 99, .* knows up to \d+")
 
 
 def test_another_line_of_migrations_is_refused(finished):
     with closing(sqlite3.connect(finished / STORE_FILE)) as connection:
         connection.execute("UPDATE schema_migrations SET name = 'a fork'")
         connection.commit()
-    refused(finished, StoreSchemaError, "a fork")
+    assert_refused(finished, StoreSchemaError, "a fork")
 
 
 def test_a_log_without_its_file_is_refused(killed):
