@@ -57,12 +57,16 @@ class Engine(Protocol):
         ...
 
     @property
-    def context_length(self) -> int:
-        """Most tokens of prompt and completion together."""
+    def context_length(self) -> int | None:
+        """Most tokens of prompt and completion together; None where nothing says."""
         ...
 
     def render(self, prompt: Prompt) -> str:
         """Return the text that the model sees, chat template applied."""
+        ...
+
+    def count_tokens(self, prompt: Prompt) -> int | None:
+        """Return the tokens of a rendered prompt; None where only sampling would tell."""
         ...
 
     def check(self, prompts: Sequence[Prompt], sampling: SamplingSpec) -> None:

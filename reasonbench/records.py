@@ -156,6 +156,10 @@ class Plan(Record, frozen=True, kw_only=True):
     """The tasks, in the order asked for."""
     graders: dict[str, str]
     """Registered name of the grader of each task."""
+    context_length: int | None = None
+    """Most tokens of prompt and completion together, as the engine says."""
+    system_prompts: tuple[str, ...] = ()
+    """Tasks whose prompts hold a system message."""
 
     def digest(self) -> str:
         """Id of the plan: digest of all fields."""
@@ -275,7 +279,7 @@ class Counts(Record, frozen=True, kw_only=True):
     problem_id: str
     """Problem concerned."""
     n: int
-    """Graded completions."""
+    """Graded completions; of a problem that was stopped, those up to the last success."""
     c: int
     """Correct ones."""
     c_if_truncated_right: int
@@ -286,6 +290,9 @@ class Counts(Record, frozen=True, kw_only=True):
     """Completions without a verdict, by reason; not in n."""
     owed: int = 0
     """Completions asked for that do not exist or have no grade yet."""
+    stopped: bool = False
+    """Whether the asked-for successes ended it (``stop_after_successes``); Chen's formula
+    is biased on such counts."""
 
 
 class Interval(Record, frozen=True, kw_only=True):

@@ -52,6 +52,34 @@ class VerdictWord(enum.StrEnum):
     """The run does not measure what it claims to."""
 
 
+class Severity(enum.StrEnum):
+    """How far a validity finding reaches."""
+
+    INVALID = "invalid"
+    """The numbers do not measure what they say; every place that shows them says so."""
+    WARNING = "warning"
+    """They may be off; read the evidence."""
+    NOTE = "note"
+    """A reader should know."""
+
+
+class ValidityFinding(Record, frozen=True, kw_only=True):
+    """One way in which a run's score may not be a score."""
+
+    code: str
+    """Stable name of the check, such as ``truncation``."""
+    severity: Severity
+    """How far it reaches."""
+    task: str | None
+    """Task concerned; None for the whole run."""
+    sentence: str
+    """What was found, with its numbers, and what to do."""
+    evidence: dict[str, Any]
+    """The numbers, and ids of examples."""
+    source: str
+    """Where the rule comes from."""
+
+
 class Match(Record, frozen=True, kw_only=True):
     """One place where a problem stands in a document."""
 
@@ -128,6 +156,8 @@ class TaskResult(Record, frozen=True, kw_only=True):
     """Why those are owed: ``ErrorType: message`` of the last try, and how many."""
     estimates: tuple[Estimate, ...]
     """pass@k for each k."""
+    stop_after_successes: int | None = None
+    """Successes at which a problem was stopped; pass@k then is the stopped estimator's."""
 
     @property
     def n_owed(self) -> int:
@@ -150,6 +180,13 @@ class RunResult(Record, frozen=True, kw_only=True):
     """Grader identity by task."""
     tasks: tuple[TaskResult, ...]
     """Scores in the order of the tasks asked for."""
+    validity: tuple[ValidityFinding, ...] = ()
+    """What speaks against these scores, the gravest first."""
+
+    @property
+    def invalid(self) -> tuple[ValidityFinding, ...]:
+        """Findings by which these scores are none."""
+        return tuple(f for f in self.validity if f.severity is Severity.INVALID)
 
     @property
     def n_owed(self) -> int:

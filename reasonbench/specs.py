@@ -76,7 +76,8 @@ class ModelSpec(Spec, frozen=True, kw_only=True):
     claims: tuple[Claim, ...] = ()
     """Scores that its makers published; carried along, not compared yet."""
     preset: str | None = None
-    """Sampling preset to take; there are none yet, so a name is refused."""
+    """Sampling preset, such as ``r1-distill``; ``auto`` goes by the model's name and files.
+    It fills the sampling fields that a file or the command line leaves out."""
 
 
 class EngineSpec(Spec, frozen=True, kw_only=True):
@@ -87,9 +88,13 @@ class EngineSpec(Spec, frozen=True, kw_only=True):
     dtype: str = "auto"
     """``auto``, ``float32``, ``bfloat16``, ``float16`` or ``float64`` where the engine has it."""
     batch_size: PositiveInt = 512
-    """Most completions in flight at once."""
+    """Most completions in flight at once (on each replica)."""
     args: dict[str, Any] = {}
     """Further arguments, passed to the engine as they are."""
+    ray: str | None = None
+    """Run on a Ray cluster: its address, or ``auto`` for the one that is there or a local one."""
+    replicas: PositiveInt = 1
+    """Engines on that cluster, each with the model loaded."""
 
 
 class SamplingSpec(Spec, frozen=True, kw_only=True):
@@ -158,6 +163,13 @@ class RunSpec(Spec, frozen=True, kw_only=True):
     """Only the first so many problems of each task."""
     grader: str | None = None
     """Judge every task with this grader, in place of its own."""
+    stop_after_successes: PositiveInt | None = None
+    """A problem is sampled up to this many correct completions, and to n at most.  pass@k
+    stays exactly unbiased: the estimator knows how the sampling ended."""
+    system_prompt: str | None = None
+    """System message put before every prompt."""
+    force_system_prompt: bool = False
+    """Send it even to a model whose card says not to."""
 
 
 class AuditSpec(Spec, frozen=True, kw_only=True):
@@ -186,6 +198,12 @@ class AuditSpec(Spec, frozen=True, kw_only=True):
     """Confidence level of every interval."""
     limit: PositiveInt | None = None
     """Only the first so many problems of each task."""
+    stop_after_successes: PositiveInt | None = None
+    """A problem is sampled up to this many correct completions, and to n at most."""
+    system_prompt: str | None = None
+    """System message put before every prompt."""
+    force_system_prompt: bool = False
+    """Send it even to a model whose card says not to."""
 
     def run_spec(self) -> RunSpec:
         """Return the sampling that this audit needs: its public and held-out tasks."""
@@ -196,6 +214,9 @@ class AuditSpec(Spec, frozen=True, kw_only=True):
             sampling=self.sampling,
             n=self.n,
             limit=self.limit,
+            stop_after_successes=self.stop_after_successes,
+            system_prompt=self.system_prompt,
+            force_system_prompt=self.force_system_prompt,
         )
 
 

@@ -93,6 +93,10 @@ class TransformersEngine:
         """Return the text that the model sees, chat template applied."""
         return self._renderer.render(prompt)
 
+    def count_tokens(self, prompt: Prompt) -> int:
+        """Return the tokens of a rendered prompt."""
+        return len(self._renderer.encode(prompt).ids)
+
     def check(self, prompts: Sequence[Prompt], sampling: SamplingSpec) -> None:
         """Refuse, before sampling, what cannot be sampled."""
         self._renderer.check(prompts, sampling, self._context)

@@ -1,15 +1,14 @@
 """kill -9 at any moment loses at most what is in flight; the same command goes on."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
 from collections import Counter
 
+import killed_run
 import pytest
 
-from reasonbench.errors import ReasonbenchError
 from reasonbench.store import Store
 
 N, PROBLEMS, MAX_TOKENS = 4, 40, 96
@@ -35,41 +34,33 @@ def problems(tmp_path):
 
 def command(problems, engine, dtype, out):
     return [
-        sys.executable, "-m", "reasonbench", "run", "embedded:teacher", "--task", str(problems),
+        "run", "embedded:teacher", "--task", str(problems),
         "-n", str(N), "--engine", engine, "--dtype", dtype, "--max-tokens", str(MAX_TOKENS),
         "--batch-size", "4", "--out", str(out), "--format", "json",
     ]  # fmt: skip
 
 
-def kill_after(arguments, out, count):
-    """Run until the store holds ``count`` completions, then kill -9 the process and wait."""
-    process = subprocess.Popen(
-        arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    while process.poll() is None and stored(out) < count:
-        try:
-            process.wait(timeout=0.02)
-        except subprocess.TimeoutExpired:
-            continue
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    return stored(out)
+def run(arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "reasonbench", *arguments],
+        capture_output=True, text=True, check=False, **options,
+    )  # fmt: skip
 
 
-def stored(out):
-    return len(texts(out))
+def kill_at(arguments, out, count):
+    """Run until ``count`` completions more are stored, then kill -9; return what is there."""
+    done = subprocess.run(
+        [sys.executable, killed_run.__file__, str(count), *arguments],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    return texts(out)
 
 
 def texts(out):
-    try:
-        with Store.read(out) as store:
-            plan = store.latest_plan()
-            if plan is None:
-                return {}
-            pairs = store.completions(plan.digest())
-            return {(c.problem_id, c.sample_index): c.text for _, c in pairs}
-    except ReasonbenchError:
-        return {}
+    with Store.read(out) as store:
+        pairs = store.completions(store.latest_plan().digest())
+        return {(c.problem_id, c.sample_index): c.text for _, c in pairs}
 
 
 @pytest.mark.parametrize(("engine", "dtype"), ENGINES)
@@ -78,11 +69,11 @@ def test_a_run_killed_twice_ends_with_exactly_n_a_problem_none_twice(
 ):
     out = tmp_path / "run"
     arguments = command(problems, engine, dtype, out)
-    first = kill_after(arguments, out, 5)
-    second = kill_after(arguments, out, 40)
-    assert 5 <= first <= second < N * PROBLEMS
-    kept = texts(out)
-    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    first = kill_at(arguments, out, 5)
+    kept = kill_at(arguments, out, 35)
+    assert (len(first), len(kept)) == (5, 40)
+    assert first.items() <= kept.items()
+    done = run(arguments)
     assert done.returncode == 0, done.stderr
     (task,) = json.loads(done.stdout)["tasks"]
     assert [p["n"] for p in task["problems"]] == [N] * PROBLEMS
@@ -93,18 +84,13 @@ def test_a_run_killed_twice_ends_with_exactly_n_a_problem_none_twice(
         assert [s.status for s in store.sessions()] == ["killed", "killed", "complete"]
     if dtype == "float64":
         fresh = tmp_path / "fresh"
-        subprocess.run(command(problems, engine, dtype, fresh), capture_output=True, check=True)
+        assert run(command(problems, engine, dtype, fresh)).returncode == 0
         assert texts(fresh) == after
 
 
 @pytest.mark.parametrize(("engine", "dtype"), ENGINES)
 def test_a_score_of_nothing_has_an_interval_that_is_not_nothing(tmp_path, problems, engine, dtype):
-    done = subprocess.run(
-        command(problems, engine, dtype, tmp_path / "run"),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run(command(problems, engine, dtype, tmp_path / "run"))
     (task,) = json.loads(done.stdout)["tasks"]
     first = task["estimates"][0]
     assert first["value"] < 0.2

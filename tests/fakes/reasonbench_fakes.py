@@ -86,6 +86,9 @@ class FakeEngine:
     def render(self, prompt):
         return prompt.messages[0].content
 
+    def count_tokens(self, prompt):
+        return 5
+
     def check(self, prompts, sampling):
         if sampling.max_tokens > self.context_length:
             raise EngineError("the prompts do not fit", hint="lower --max-tokens")
