@@ -29,7 +29,7 @@ from reasonbench.results import (
     ScanSummary,
     TaskResult,
 )
-from reasonbench.run import Silent, execute, load_task
+from reasonbench.run import Silent, examined, execute, load_task
 from reasonbench.specs import AuditSpec
 from reasonbench.stats.difference import Estimated, difference_independent
 from reasonbench.store import Store
@@ -78,6 +78,7 @@ def run_audit(
     )
     with Store.read(directory) as store:
         run = summarize(store, done.plan, ks=spec.ks, level=spec.level, roles=roles)
+    run = msgspec.structs.replace(run, validity=done.validity)
     audit = assemble(spec, run, problems, findings=findings, scan=scan, command=command)
     write_audit(audit, directory)
     return audit
@@ -183,7 +184,7 @@ def load_audit(path: Path) -> Audit:
             ks=default_ks(plan.spec.n),
         )
         roles = {task.name: Role.PUBLIC for task in plan.tasks}
-        run = summarize(store, plan_id, roles=roles)
+        run = examined(store, summarize(store, plan_id, roles=roles))
         return assemble(spec, run, list(store.problems(plan_id)))
 
 
@@ -281,8 +282,8 @@ def _benchmark(
         n_checked=checked if read_any else 0,
         n_rows_skipped=sum(scan.rows_skipped.values()) if scan is not None else 0,
         n_heldout_dropped=n_heldout - len(baseline),
-        leaked=estimate_pass_at_k(leaked, spec.ks, level=spec.level),
-        clean=estimate_pass_at_k(clean, spec.ks, level=spec.level),
+        leaked=estimate_pass_at_k(leaked, spec.ks, n_max=spec.n, level=spec.level),
+        clean=estimate_pass_at_k(clean, spec.ks, n_max=spec.n, level=spec.level),
         differences=tuple(differences),
     )
 
@@ -320,7 +321,7 @@ def _differences(
     name: str, first: Sequence[Counts], second: Sequence[Counts], spec: AuditSpec
 ) -> list[Difference]:
     sides = [
-        estimate_pass_at_k(side, spec.ks, level=spec.level, anchor=DECISION_ANCHOR)
+        estimate_pass_at_k(side, spec.ks, n_max=spec.n, level=spec.level, anchor=DECISION_ANCHOR)
         for side in (first, second)
     ]
     return [_difference(name, a, b) for a, b in zip(*sides, strict=True)]

@@ -5,7 +5,7 @@ finished completions are offered to the pools and taken only where there is room
 the engine never waits; ``finish`` then grades from the store whatever is left.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from reasonbench.errors import GraderError
 from reasonbench.graders.pool import GraderPool
@@ -17,7 +17,13 @@ class Grading:
     """The grader pools of one plan, writing their grades to its store."""
 
     def __init__(
-        self, store: Store, plan_id: str, graders: Mapping[str, str], *, workers: int
+        self,
+        store: Store,
+        plan_id: str,
+        graders: Mapping[str, str],
+        *,
+        workers: int,
+        listen: Callable[[Sequence[Grade]], None] = lambda _: None,
     ) -> None:
         names = sorted(set(graders.values()))
         share = max(1, workers // len(names))
@@ -26,6 +32,8 @@ class Grading:
         self._pools = {name: GraderPool(name, workers=share) for name in names}
         self._pool_of = {task: self._pools[name] for task, name in graders.items()}
         self._in_flight: set[str] = set()
+        self._failed: set[str] = set()
+        self._listen = listen
         self.identities = {task: pool.identity for task, pool in self._pool_of.items()}
         self.n_graded = 0
         self.n_failed = 0
@@ -43,10 +51,15 @@ class Grading:
         return sum(1 for _ in self._store.ungraded(self._plan_id, self.identities))
 
     def finish(self, advance: Callable[[int], None]) -> None:
-        """Grade everything that has no grade yet; a grader that raises leaves it owed."""
+        """Grade everything that has no grade yet; a grader that raises leaves it owed.
+
+        What it raised on is not tried again.
+        """
         while self._in_flight:
             advance(self._collect(block=True))
         for problem, completion in self._store.ungraded(self._plan_id, self.identities):
+            if completion.key in self._failed:
+                continue
             pool = self._pool_of[completion.task]
             while pool.full:
                 advance(self._collect(block=True))
@@ -77,9 +90,11 @@ class Grading:
         failures = [o for o in outcomes if isinstance(o, Failure)]
         if grades:
             self._store.add_grades(self._plan_id, grades)
+            self._listen(grades)
         if failures:
             self._store.add_failures(failures)
         self._in_flight.difference_update(o.key for o in outcomes)
+        self._failed.update(o.key for o in failures)
         self.n_graded += len(grades)
         self.n_failed += len(failures)
         return len(outcomes)

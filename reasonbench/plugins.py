@@ -35,6 +35,7 @@ EXTRAS = {
     "transformers": "transformers",
     "safetensors": "transformers",
     "vllm": "vllm",
+    "ray": "ray",
     "trl": "train",
     "accelerate": "train",
     "peft": "train",
@@ -288,6 +289,8 @@ ENGINES = Registry(
     builtins={
         "transformers": "reasonbench.engines.transformers:TransformersEngine",
         "vllm": "reasonbench.engines.vllm:VllmEngine",
+        "openai_server": "reasonbench.engines.openai_server:OpenaiServerEngine",
+        "ray": "reasonbench.engines.replicas:RayEngine",
     },
 )
 """What runs models."""
@@ -319,6 +322,7 @@ SECTIONS = Registry(
     protocol=protocols.Section,
     builtins={
         "verdict": "reasonbench.report.sections:VerdictSection",
+        "validity": "reasonbench.report.sections:ValiditySection",
         "scores": "reasonbench.report.sections:ScoresSection",
         "leaks": "reasonbench.report.sections:LeaksSection",
         "evidence": "reasonbench.report.sections:EvidenceSection",

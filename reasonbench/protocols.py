@@ -4,13 +4,14 @@ A registered name resolves to a factory (``"module:attr"``); what the factory re
 satisfies one of these.  Plugins raise plain Python exceptions.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from reasonbench.records import (
     Completion,
     EngineIdentity,
+    Estimate,
     Failure,
     Grade,
     Problem,
@@ -159,6 +160,15 @@ class Reporter(Protocol):
 
     def advance(self, steps: int = 1, *, tokens: int = 0) -> None:
         """Steps of the current phase that were finished, and the tokens drawn for them."""
+
+    def drop(self, steps: int) -> None:
+        """Steps of the current phase that turned out not to be needed."""
+
+    def status(self, estimates: Mapping[str, Estimate]) -> None:
+        """pass@1 of each task so far, with its interval."""
+
+    def failed(self, count: int, latest: str) -> None:
+        """How many completions failed so far, and what the latest said."""
 
     def say(self, sentence: str) -> None:
         """Tell the user something once."""

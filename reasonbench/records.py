@@ -269,6 +269,8 @@ class Grade(Record, frozen=True, kw_only=True):
     """Answer as extracted."""
     grader: str
     """Identity of the grader: name and version."""
+    layer: str = ""
+    """Part of the grader that decided, where it has several."""
     detail: str = ""
     """What a reader of this grade should know."""
 

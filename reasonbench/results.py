@@ -139,7 +139,7 @@ class TaskResult(Record, frozen=True, kw_only=True):
     role: Role | None
     """What the task stands for; None outside an audit."""
     n: int
-    """Completions a problem that were asked for."""
+    """Completions a problem that were asked for, at most."""
     problems: tuple[Counts, ...]
     """Counts of every problem, those with no grade included."""
     reasons: dict[str, int]

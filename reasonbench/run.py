@@ -10,23 +10,32 @@ import datetime
 import importlib.metadata
 import os
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from reasonbench import __version__, plugins
-from reasonbench.errors import ReasonbenchError, SpecError, StoreError, TaskError
+from reasonbench.errors import ReasonbenchError, StoreError, TaskError
 from reasonbench.grading import Grading
-from reasonbench.planning import Planned, changed_fields, check_weights, load_problems, plan_run
+from reasonbench.planning import (
+    Planned,
+    changed_fields,
+    check_weights,
+    load_problems,
+    plan_run,
+    refuse,
+)
 from reasonbench.protocols import Engine, Reporter, Task
-from reasonbench.records import Problem, Session
+from reasonbench.records import Estimate, Plan, Problem, Session
 from reasonbench.results import RunResult
-from reasonbench.sampling import sample_missing
+from reasonbench.sampling import Sampler
+from reasonbench.scoreboard import Scoreboard
 from reasonbench.specs import RunSpec
 from reasonbench.store import Store
 from reasonbench.summary import find_plan, summarize
 from reasonbench.tasks import resolve
+from reasonbench.validity import examine
 
 LIBRARIES = (
     "torch",
@@ -42,6 +51,15 @@ LIBRARIES = (
 
 class Silent:
     """A Reporter that says nothing."""
+
+    def drop(self, steps: int) -> None:
+        """Say nothing."""
+
+    def status(self, estimates: Mapping[str, Estimate]) -> None:
+        """Say nothing."""
+
+    def failed(self, count: int, latest: str) -> None:
+        """Say nothing."""
 
     def phase(self, name: str, *, total: int, done: int = 0) -> None:
         """Say nothing."""
@@ -82,30 +100,39 @@ def execute(
             committed before stays.
     """
     reporter = reporter or Silent()
-    if spec.model.preset is not None:
-        raise SpecError(
-            f"model.preset is {spec.model.preset!r}, and this version has no presets",
-            hint="write the sampling parameters of the model's card under [sampling]",
-        )
     if tasks is None:
         tasks = [load_task(name) for name in dict.fromkeys(spec.tasks)]
     # A name that leads nowhere must not cost a model load, nor leave its mark in a store.
     for grader in {spec.grader or task.spec.grader for task in tasks}:
         plugins.GRADERS.get(grader)
     plugins.ENGINES.get(spec.engine.name)
+    refuse(spec)
     with Store.create(directory) as store:
         reporter.say(f"loading {spec.model.id} with {spec.engine.name}")
         with open_engine(spec) as engine:
             planned = plan_run(spec, tasks, engine)
             plan_id = _record_plan(store, planned, reporter)
             with _session(store, plan_id, command):
+                board = Scoreboard(planned.plan, planned.problems)
                 grading = Grading(
-                    store, plan_id, planned.plan.graders, workers=workers or default_workers()
+                    store,
+                    plan_id,
+                    planned.plan.graders,
+                    workers=workers or default_workers(),
+                    listen=board.add,
                 )
+                board.add(grade for grade, _ in store.grades(plan_id, grading.identities))
                 with contextlib.closing(grading):
-                    sample_missing(store, planned, engine, grading, reporter)
+                    Sampler(store, planned, engine, grading, board, reporter).run()
                     _grade_rest(grading, reporter)
-        return summarize(store, plan_id)
+        return examined(store, summarize(store, plan_id))
+
+
+def examined(store: Store, result: RunResult) -> RunResult:
+    """Return a run's result with what speaks against its scores."""
+    plan = find_plan(store, result.plan)
+    validity = examine(store, plan, result.tasks, graders=result.grader_versions)
+    return msgspec.structs.replace(result, validity=validity)
 
 
 def regrade(
@@ -153,7 +180,7 @@ def regrade(
             grading = Grading(store, plan_id, plan.graders, workers=workers or default_workers())
             with contextlib.closing(grading):
                 _grade_rest(grading, reporter)
-        return summarize(store, plan_id)
+        return examined(store, summarize(store, plan_id))
 
 
 def load_task(reference: str) -> Task:
@@ -172,7 +199,8 @@ def load_task(reference: str) -> Task:
 @contextlib.contextmanager
 def open_engine(spec: RunSpec) -> Iterator[Engine]:
     """Load the model; it is freed at the end, whatever happens."""
-    engine: Engine = plugins.ENGINES.load(spec.engine.name, spec.model, spec.engine)
+    name = spec.engine.name if spec.engine.ray is None else "ray"
+    engine: Engine = plugins.ENGINES.load(name, spec.model, spec.engine)
     try:
         check_weights(engine.identity, spec.model.weights_digest)
         yield engine
@@ -197,13 +225,25 @@ def _reload(problems: Sequence[Problem], tasks: Sequence[Task], limit: int | Non
 
 def _record_plan(store: Store, planned: Planned, reporter: Reporter) -> str:
     previous = store.latest_plan()
-    plan_id = store.add_plan(planned.plan, planned.problems, planned.items)
-    if previous is not None and (changes := changed_fields(previous, planned.plan)):
+    plan_id = store.add_plan(planned.plan, planned.problems, planned.items())
+    if previous is not None and _moved(store, previous, planned):
+        changes = changed_fields(previous, planned.plan) or ["the problems or their prompts"]
         reporter.say(
             "this draws other samples than the directory's last run, whose samples stay: "
             + "; ".join(changes)
         )
     return plan_id
+
+
+def _moved(store: Store, previous: Plan, planned: Planned) -> bool:
+    """Whether a problem that both plans ask has other completions in the new one."""
+    before = {
+        (item.task, item.problem_id): item.key
+        for item in store.items(previous.digest())
+        if item.sample_index == 0
+    }
+    now = (((a.problem.task, a.problem.id), next(a.completion_keys())) for a in planned.asked)
+    return any(before.get(problem, key) != key for problem, key in now)
 
 
 def _grade_rest(grading: Grading, reporter: Reporter) -> None:

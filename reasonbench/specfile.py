@@ -333,5 +333,7 @@ def _shown(value: Any) -> str:
         return "a table"
     if isinstance(value, list | tuple):
         return "a list" if value else "an empty list"
+    if isinstance(value, int) and not -INT_BOUND <= value < INT_BOUND:
+        return f"a number of {value.bit_length():,} bits"  # Python refuses to write very long ones
     text = repr(value) if isinstance(value, str | int | float | None) else str(value)
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."

@@ -84,7 +84,7 @@ class EngineSpec(Spec, frozen=True, kw_only=True):
     """How the model is run."""
 
     name: str = "transformers"
-    """Registered engine: ``transformers``, ``vllm`` or a plugin's."""
+    """Registered engine: ``transformers``, ``vllm``, ``openai_server`` or a plugin's."""
     dtype: str = "auto"
     """``auto``, ``float32``, ``bfloat16``, ``float16`` or ``float64`` where the engine has it."""
     batch_size: PositiveInt = 512
@@ -165,7 +165,8 @@ class RunSpec(Spec, frozen=True, kw_only=True):
     """Judge every task with this grader, in place of its own."""
     stop_after_successes: PositiveInt | None = None
     """A problem is sampled up to this many correct completions, and to n at most.  pass@k
-    stays exactly unbiased: the estimator knows how the sampling ended."""
+    stays exactly unbiased: the estimator knows how the sampling ended.  It costs precision
+    at small k on these very problems, and next to none at k near n."""
     system_prompt: str | None = None
     """System message put before every prompt."""
     force_system_prompt: bool = False

@@ -23,7 +23,7 @@ from reasonbench.records import (
     Verdict,
 )
 from reasonbench.results import Role, RunResult, TaskResult
-from reasonbench.specs import TaskSpec
+from reasonbench.specs import RunSpec, TaskSpec
 from reasonbench.store import Store
 
 DISPLAY_ANCHOR = 0.5
@@ -35,12 +35,21 @@ DECISION_ANCHOR = 1.0
 class _Tally:
     """One problem's grades, being counted."""
 
-    def __init__(self) -> None:
+    def __init__(self, stop: int | None) -> None:
+        self._stop = stop
         self.n = self.c = self.truncated = 0
         self.reasons: Counter[str] = Counter()
         self.ungraded: Counter[str] = Counter()
 
+    @property
+    def stopped(self) -> bool:
+        """Whether the asked-for successes were reached: what comes after counts for nothing."""
+        return self.c == self._stop
+
     def add(self, grade: Grade, finish: FinishReason) -> None:
+        """Take the next grade, in the order of sample_index."""
+        if self.stopped:
+            return
         if grade.verdict is Verdict.UNGRADED:
             self.ungraded[grade.reason] += 1
             return
@@ -59,7 +68,8 @@ class _Tally:
             c_if_truncated_right=self.c + self.truncated,
             reasons=dict(sorted(self.reasons.items())),
             ungraded=dict(sorted(self.ungraded.items())),
-            owed=asked - self.n - self.ungraded.total(),
+            owed=0 if self.stopped else asked - self.n - self.ungraded.total(),
+            stopped=self.stopped,
         )
 
 
@@ -78,6 +88,7 @@ def estimate_pass_at_k(
     counts: Sequence[Counts],
     ks: Sequence[int],
     *,
+    n_max: int,
     level: float = 0.95,
     anchor: float = DISPLAY_ANCHOR,
 ) -> tuple[Estimate, ...]:
@@ -86,6 +97,8 @@ def estimate_pass_at_k(
     Args:
         counts: one a problem; problems without a graded completion are excluded, and said so.
         ks: values of k; where k exceeds a problem's n, that problem is excluded at that k.
+        n_max: completions a problem that were asked for; a problem that was stopped early
+            defines pass@k up to it.
         level: confidence level.
         anchor: of the superpopulation interval.
     """
@@ -98,6 +111,8 @@ def estimate_pass_at_k(
         list(ks),
         level=level,
         anchor=anchor,
+        stopped=[c.stopped for c in counts],
+        n_max=n_max,
     )
     return tuple(
         Estimate(
@@ -109,7 +124,10 @@ def estimate_pass_at_k(
                 result.superpopulation.low[i], result.superpopulation.high[i]
             ),
             level=level,
-            method=f"unbiased; Gaffke anchor {anchor:g}; Wilson at the effective n",
+            method=(
+                f"unbiased{' under early stopping' if any(c.stopped for c in counts) else ''}; "
+                f"Gaffke anchor {anchor:g}; Wilson at the effective n"
+            ),
             n_problems=result.n_problems - int(result.undefined[i]),
             n_samples=n_samples,
             n_excluded=int(result.undefined[i]),
@@ -154,18 +172,18 @@ def summarize(
     identities = grader_identities(plan)
     tallies: dict[str, dict[str, _Tally]] = {task.name: {} for task in plan.tasks}
     for problem in store.problems(plan_id):
-        tallies[problem.task][problem.id] = _Tally()
+        tallies[problem.task][problem.id] = _Tally(plan.spec.stop_after_successes)
     graded: set[str] = set()
     for grade, finish in store.grades(plan_id, identities):
         tallies[grade.task][grade.problem_id].add(grade, finish)
         graded.add(grade.key)
-    owed = _Owed(store, plan_id, graded)
+    owed = _Owed(store, plan_id, graded, tallies)
     n = plan.spec.n
     tasks = []
     for spec in plan.tasks:
         counts = tuple(t.counts(name, n) for name, t in tallies[spec.name].items())
-        estimates = estimate_pass_at_k(counts, ks or default_ks(n), level=level)
-        result = _task_result(spec, n, counts, owed, estimates)
+        estimates = estimate_pass_at_k(counts, ks or default_ks(n), n_max=n, level=level)
+        result = _task_result(spec, plan.spec, counts, owed, estimates)
         tasks.append(msgspec.structs.replace(result, role=(roles or {}).get(spec.name)))
     return RunResult(
         path=str(store.path),
@@ -179,7 +197,7 @@ def summarize(
 
 def _task_result(
     spec: TaskSpec,
-    n: int,
+    run: RunSpec,
     counts: tuple[Counts, ...],
     owed: "_Owed",
     estimates: tuple[Estimate, ...],
@@ -187,7 +205,8 @@ def _task_result(
     return TaskResult(
         spec=spec,
         role=None,
-        n=n,
+        n=run.n,
+        stop_after_successes=run.stop_after_successes,
         problems=counts,
         reasons=_total(c.reasons for c in counts),
         ungraded=_total(c.ungraded for c in counts),
@@ -220,14 +239,20 @@ def find_plan(store: Store, plan_id: str | None = None) -> Plan:
 class _Owed:
     """What a plan still asks for, by task, and why it is not there."""
 
-    def __init__(self, store: Store, plan_id: str, graded: Set[str]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        plan_id: str,
+        graded: Set[str],
+        tallies: Mapping[str, Mapping[str, _Tally]],
+    ) -> None:
         self.unsampled: Counter[str] = Counter()
         self.ungraded: Counter[str] = Counter()
         self.failures: defaultdict[str, Counter[str]] = defaultdict(Counter)
         present = store.present(plan_id)
         stage_owed: dict[str, Stage] = {}
         for item in store.items(plan_id):
-            if item.key in graded:
+            if item.key in graded or tallies[item.task][item.problem_id].stopped:
                 continue
             sampled = item.key in present
             stage_owed[item.key] = Stage.GRADE if sampled else Stage.SAMPLE

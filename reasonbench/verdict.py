@@ -3,7 +3,8 @@
 The first rule that holds decides:
 
 1. INVALID: the public task or a held-out one has missing completions, nothing graded,
-   more than 10 % of its completions without a verdict, or more than half cut off.
+   more than 10 % of its completions without a verdict, or more than half cut off; or a
+   check of the run found that their scores are none (``reasonbench.validity``).
 2. Problems stand in the traces: INFLATED where pass@1 on them exceeds that on the other
    problems by more than chance; where all of them stand there, where it exceeds that on
    held-out problems by more than chance. INCONCLUSIVE otherwise.
@@ -25,6 +26,7 @@ from reasonbench.results import (
     Difference,
     RunResult,
     TaskResult,
+    ValidityFinding,
     VerdictLine,
     VerdictWord,
 )
@@ -56,7 +58,7 @@ def decide(
     """
     ruling: Ruling | None = None
     for part in (task, *heldout):
-        ruling = ruling or _invalid(run, part)
+        ruling = ruling or _invalid(run, part) or _refuted(run, part)
     if ruling is None:
         found = benchmark.n_contaminated > 0
         ruling = _leak_rule(task, benchmark) if found else _clean_rule(task, benchmark)
@@ -92,6 +94,15 @@ def _invalid(run: RunResult, task: TaskResult) -> Ruling | None:
             "a larger --max-tokens",
         )
     return None
+
+
+def _refuted(run: RunResult, task: TaskResult) -> Ruling | None:
+    """Return the ruling of the first finding by which a task's scores are none."""
+    found = invalid_for(run, task.spec.name)
+    if not found:
+        return None
+    would_change = f"a run in which this is mended ({found[0].code})"
+    return VerdictWord.INVALID, found[0].sentence, would_change
 
 
 def _leak_rule(task: TaskResult, benchmark: BenchmarkAudit) -> Ruling:
@@ -183,6 +194,11 @@ def _searched(task: TaskResult, benchmark: BenchmarkAudit) -> str:
     if skipped := benchmark.n_rows_skipped:
         sentence += f" ({_count(skipped, 'row', 'rows')} of them could not be read)"
     return sentence
+
+
+def invalid_for(run: RunResult, task: str) -> tuple[ValidityFinding, ...]:
+    """Return the findings by which a task's scores are none; those of the whole run are its too."""
+    return tuple(f for f in run.invalid if f.task in (None, task))
 
 
 def pass_at_1(benchmark: BenchmarkAudit, name: str) -> Difference | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from reasonbench.cli.dryrun import dry_run_options, run_dry
 from reasonbench.cli.options import (
     check_report_path,
     default_out,
@@ -35,14 +36,18 @@ REPORT_FILE = "report.md"
 @click.option("-k", "ks", type=int, multiple=True, help="k of pass@k.  [default: 1, 2, 4 ... n]")
 @click.option("--level", type=float, help="Confidence level.  [default: 0.95]")
 @run_options
+@dry_run_options
 @click.option("--md", type=click.Path(path_type=Path, dir_okay=False), help="Report's file.")
 @output_options
 def audit(
     model: str,
+    *,
     output: str,
     out: Path | None,
     workers: int | None,
     md: Path | None,
+    dry_run: bool,
+    no_probe: bool,
     **flags: Any,
 ) -> None:
     """Audit MODEL: sample, search its traces, score without what leaked, decide.
@@ -56,6 +61,9 @@ def audit(
     flags["ks"] = tuple(sorted(set(flags["ks"])))
     spec = build_spec(AuditSpec, model, gather(flags))
     directory = out or default_out(spec.model.id)
+    if dry_run:
+        run_dry(spec.run_spec(), directory, output, probe=not no_probe)
+        return
     check_report_path(md, directory, *map(Path, spec.traces), Path(model))
     _audit(spec, directory, md, workers, output)
 
@@ -94,7 +102,9 @@ def demo(n: int, engine: str, seed: int, out: Path | None, output: str) -> None:
 
 def _audit(spec: Any, directory: Path, md: Path | None, workers: int | None, output: str) -> None:
     from reasonbench.audit import run_audit
-    from reasonbench.cli.output import Talk, end, print_json, say
+    from reasonbench.cli.output import end, print_json, say
+    from reasonbench.cli.run import say_warnings
+    from reasonbench.cli.talk import Talk
     from reasonbench.report import markdown
 
     with Talk() as talk:
@@ -104,6 +114,7 @@ def _audit(spec: Any, directory: Path, md: Path | None, workers: int | None, out
         print_json(result)
     else:
         show_audit(result)
+        say_warnings(result.run)
     say(f"report: {report}")
     end(result.run)
 

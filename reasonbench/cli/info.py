@@ -1,4 +1,4 @@
-"""``reasonbench plugins``, ``schema`` and ``doctor``."""
+"""``reasonbench plugins``, ``presets``, ``schema`` and ``doctor``."""
 
 import click
 
@@ -21,6 +21,34 @@ def plugins(load: bool, output: str) -> None:
         print_table("plugins", ("kind", "name", "origin", "state"), rows)
     if any(s.broken for s in states):
         raise click.exceptions.Exit(5)
+
+
+@click.command(epilog="Example: reasonbench presets --format json")
+@output_options
+def presets(output: str) -> None:
+    """List the sampling presets, with their models, values and sources."""
+    import msgspec
+
+    from reasonbench.cli.output import print_json, print_table
+    from reasonbench.presets import PRESETS
+
+    if output == "json":
+        print_json([msgspec.to_builtins(p) | {"sampling": p.sampling} for p in PRESETS])
+        return
+    print_table(
+        "presets",
+        ("name", "models", "sampling", "system prompt", "source"),
+        [
+            (
+                preset.name,
+                preset.title,
+                preset.words,
+                preset.system_prompt,
+                f"{preset.card}: {preset.source}",
+            )
+            for preset in PRESETS
+        ],
+    )
 
 
 @click.command(epilog="Example: reasonbench schema AuditSpec")

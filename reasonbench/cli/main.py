@@ -17,6 +17,7 @@ import click
 
 from reasonbench import __version__
 from reasonbench.errors import ReasonbenchError
+from reasonbench.interrupts import INTERRUPTED, installed
 
 COMMANDS = {
     "demo": "reasonbench.cli.audit:demo",
@@ -26,11 +27,11 @@ COMMANDS = {
     "report": "reasonbench.cli.report:report",
     "tasks": "reasonbench.cli.tasks:tasks",
     "plugins": "reasonbench.cli.info:plugins",
+    "presets": "reasonbench.cli.info:presets",
     "schema": "reasonbench.cli.info:schema",
     "doctor": "reasonbench.cli.info:doctor",
 }
 """Every command, as ``module:attr``; modules are imported for their own command only."""
-INTERRUPTED = 130
 
 
 class Commands(click.Group):
@@ -99,7 +100,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     _mend_streams()
     try:
         _check_encoding(sys.argv[1:] if argv is None else argv)
-        code = cli.main(args=argv, prog_name="reasonbench", standalone_mode=False)
+        with installed():
+            code = cli.main(args=argv, prog_name="reasonbench", standalone_mode=False)
         sys.stdout.flush()
         sys.exit(code if isinstance(code, int) else 0)
     except click.ClickException as error:

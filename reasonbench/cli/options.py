@@ -16,8 +16,8 @@ EMBEDDED = "embedded:"
 MAX_NAME = 80
 """Characters of a model's id that its folder is named by."""
 
-MODEL_FIELDS = ("revision",)
-ENGINE_FIELDS = ("name", "dtype", "batch_size", "args")
+MODEL_FIELDS = ("revision", "preset")
+ENGINE_FIELDS = ("name", "dtype", "batch_size", "args", "ray", "replicas")
 SAMPLING_FIELDS = (
     "temperature",
     "top_p",
@@ -60,9 +60,17 @@ def run_options(function: F) -> F:
     """Add everything that says how a model is sampled and graded."""
     return chain(
         click.option("-n", "n", type=int, help="Completions a problem.  [default: 16]"),
+        click.option(
+            "--stop-after-successes",
+            type=int,
+            metavar="R",
+            help="Leave a problem once R completions are correct.",
+        ),
         click.option("--limit", type=int, help="Only the first so many problems of each task."),
         click.option(
-            "--engine", "name", help="transformers, vllm or a plugin's.  [default: transformers]"
+            "--engine",
+            "name",
+            help="transformers, vllm, openai_server or a plugin's.  [default: transformers]",
         ),
         click.option("--dtype", help="auto, float32, bfloat16, float16.  [default: auto]"),
         click.option("--batch-size", type=int, help="Most completions in flight.  [default: 512]"),
@@ -73,7 +81,15 @@ def run_options(function: F) -> F:
             metavar="KEY=VALUE",
             help="Passed to the engine.",
         ),
+        click.option("--ray", metavar="ADDRESS", help="Run on a Ray cluster; auto finds one."),
+        click.option("--replicas", type=int, help="Engines on that cluster.  [default: 1]"),
         click.option("--revision", help="Hub revision of the model."),
+        click.option(
+            "--preset",
+            metavar="NAME",
+            help="Sampling as the model's makers say, where no flag says otherwise; auto goes by "
+            "the model's name and files.  See reasonbench presets.",
+        ),
         click.option("--temperature", type=float, help="0 is greedy.  [default: 1.0]"),
         click.option("--top-p", type=float, help="Nucleus mass.  [default: 1.0]"),
         click.option("--top-k", type=int, help="0 keeps every token.  [default: 0]"),
@@ -83,6 +99,15 @@ def run_options(function: F) -> F:
         click.option("--seed", type=int, help="Run seed.  [default: 0]"),
         click.option("--presence-penalty", type=float, help="[default: 0.0]"),
         click.option("--repetition-penalty", type=float, help="[default: 1.0]"),
+        click.option(
+            "--system-prompt", metavar="TEXT", help="System message put before every prompt."
+        ),
+        click.option(
+            "--force-system-prompt",
+            is_flag=True,
+            default=None,  # not given leaves a file's true as it is
+            help="Send it even to a model whose card says not to.",
+        ),
         click.option(
             "--out",
             type=click.Path(path_type=Path, file_okay=False),

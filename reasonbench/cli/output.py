@@ -1,8 +1,7 @@
-"""What the commands print: tables and JSON on stdout, progress and talk on stderr.
+"""What the commands print: tables and JSON on stdout, talk on stderr.
 
 All text passes through ``visible``: a model, a task or a trace may have any name.
-Colour and live progress only where a person watches: NO_COLOR, CI, TERM=dumb and pipes
-turn them off, and progress then is a line every ten seconds.
+Colour only where a person watches: NO_COLOR, CI, TERM=dumb and pipes turn it off.
 """
 
 import contextlib
@@ -10,7 +9,6 @@ import json
 import os
 import re
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -18,21 +16,12 @@ from typing import Any
 import click
 import msgspec
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 from rich.text import Text
 
 from reasonbench.report.text import visible
 from reasonbench.results import RunResult
 
-LINE_SECONDS = 10.0
 PIPE_WIDTH = 160
 INCOMPLETE = 5
 """Exit code of a run that still owes completions or grades."""
@@ -106,84 +95,3 @@ def end(result: RunResult) -> None:
         say(f"  {count:,} x {flat[:FAILURE_CHARACTERS]}{cut}")
     say("hint: the same command goes on")
     raise click.exceptions.Exit(INCOMPLETE)
-
-
-class Talk:
-    """A run's Reporter: a bar where a person watches, a line now and then elsewhere."""
-
-    def __init__(self) -> None:
-        self._console = console(stderr=True)
-        self._progress: Progress | None = None
-        self._task: TaskID | None = None
-        self._name = ""
-        self._total = self._done = self._new = self._tokens = 0
-        self._start = self._last = time.monotonic()
-
-    def phase(self, name: str, *, total: int, done: int = 0) -> None:
-        """Begin a phase."""
-        self.close()
-        self._name, self._total, self._done = name, total, done
-        self._new = self._tokens = 0
-        self._start = self._last = time.monotonic()
-        if self._console.is_terminal:
-            self._progress = Progress(
-                TextColumn("{task.description}", markup=False),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[rate]}", markup=False),
-                TimeRemainingColumn(),
-                console=self._console,
-                transient=True,
-            )
-            self._progress.start()
-            self._task = self._progress.add_task(
-                visible(name), total=total, completed=done, rate=""
-            )
-
-    def advance(self, steps: int = 1, *, tokens: int = 0) -> None:
-        """Count finished steps."""
-        self._done += steps
-        self._new += steps
-        self._tokens += tokens
-        if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, completed=self._done, rate=self._rate())
-        elif time.monotonic() - self._last >= LINE_SECONDS:
-            self._last = time.monotonic()
-            say(f"{self._name}: {self._done:,} of {self._total:,}, {self._rate()}, {self._left()}")
-        if self._done >= self._total:
-            self.close()
-
-    def say(self, sentence: str) -> None:
-        """Print one line of talk above the bar."""
-        if self._progress is not None:
-            self._progress.console.print(visible(sentence))
-        else:
-            say(sentence)
-
-    def close(self) -> None:
-        """End the phase; a finished one leaves a line with what it took."""
-        if self._progress is not None:
-            self._progress.stop()
-            self._progress = None
-        if self._new:
-            seconds = time.monotonic() - self._start
-            rate = f", {self._rate()}" if self._new > 1 else ""
-            say(f"{self._name}: {self._new:,} in {seconds:.1f} s{rate}")
-            self._new = 0
-
-    def __enter__(self) -> "Talk":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _rate(self) -> str:
-        seconds = max(time.monotonic() - self._start, 1e-9)
-        tokens = f", {self._tokens / seconds:,.0f} tokens/s" if self._tokens else ""
-        return f"{self._new / seconds:,.0f}/s{tokens}"
-
-    def _left(self) -> str:
-        seconds = max(time.monotonic() - self._start, 1e-9)
-        if not self._new:
-            return "time left unknown"
-        return f"{(self._total - self._done) * seconds / self._new:,.0f} s left"

@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from reasonbench.cli.dryrun import dry_run_options, run_dry
 from reasonbench.cli.options import default_out, gather, output_options, run_options
 
 if TYPE_CHECKING:
-    from reasonbench.results import RunResult
+    from reasonbench.results import RunResult, TaskResult
+
+MAX_WARNINGS = 5
+"""Validity warnings that are printed; JSON and the report hold all."""
 
 
 @click.command(epilog="Example: reasonbench run embedded:teacher --task countdown_public -n 16")
@@ -23,8 +27,18 @@ if TYPE_CHECKING:
 )
 @run_options
 @click.option("--grader", help="Judge every task with this grader.")
+@dry_run_options
 @output_options
-def run(model: str, output: str, out: Path | None, workers: int | None, **flags: Any) -> None:
+def run(
+    model: str,
+    *,
+    output: str,
+    out: Path | None,
+    workers: int | None,
+    dry_run: bool,
+    no_probe: bool,
+    **flags: Any,
+) -> None:
     """Sample MODEL on tasks, grade, and print pass@k.
 
     MODEL is a Hub id, a local folder, embedded:teacher|base|student, or a TOML file with
@@ -32,13 +46,16 @@ def run(model: str, output: str, out: Path | None, workers: int | None, **flags:
     directory holds already is not sampled again: the same command goes on after any
     end, and a larger -n tops up.
     """
-    from reasonbench.cli.output import Talk
     from reasonbench.cli.specs import build_spec
+    from reasonbench.cli.talk import Talk
     from reasonbench.run import execute
     from reasonbench.specs import RunSpec
 
     spec = build_spec(RunSpec, model, gather(flags))
     directory = out or default_out(spec.model.id)
+    if dry_run:
+        run_dry(spec, directory, output, probe=not no_probe)
+        return
     with Talk() as talk:
         result = execute(spec, directory, reporter=talk, workers=workers, command=sys.argv)
     show_run(result, output)
@@ -55,7 +72,7 @@ def regrade(
 ) -> None:
     """Grade the stored completions of a run again, without a model."""
     from reasonbench import run as runs
-    from reasonbench.cli.output import Talk
+    from reasonbench.cli.talk import Talk
 
     with Talk() as talk:
         result = runs.regrade(
@@ -70,31 +87,71 @@ def regrade(
 
 
 def show_run(result: "RunResult", output: str) -> None:
-    """Print a run's scores; a run that owes something ends with exit code 5."""
-    from reasonbench.cli.output import end, print_json, print_table, say
-    from reasonbench.report.text import flag_notes, interval, level_name, percent
+    """Print a run's scores; a run that owes something ends with exit code 5.
+
+    What makes scores invalid stands above each of their tables, warnings after them all.
+    """
+    from reasonbench.cli.output import end, print_json, say
+    from reasonbench.report.text import one_line
 
     if output == "json":
         print_json(result)
+        for fault in result.invalid:
+            say(one_line(f"INVALID: {fault.sentence}"))
     else:
         for task in result.tasks:
-            reasons = ", ".join(f"{n:,} {r}" for r, n in (task.reasons | task.ungraded).items())
-            levels = [f"{level_name(e.level)} " for e in task.estimates[:1]] or [""]
-            intervals = [f"{levels[0]}{name} problems" for name in ("other", "same")]
-            print_table(
-                f"{task.spec.name}: {len(task.problems)} problems x {task.n} ({reasons})",
-                ("k", "pass@k", *intervals, "problems", "notes"),
-                [
-                    (
-                        str(e.k),
-                        percent(e.value),
-                        interval(e.superpopulation),
-                        interval(e.fixed),
-                        str(e.n_problems),
-                        flag_notes(e.flags),
-                    )
-                    for e in task.estimates
-                ],
-            )
+            _show_task(result, task)
+    say_warnings(result)
     say(f"run directory: {result.path}")
     end(result)
+
+
+def say_warnings(result: "RunResult") -> None:
+    """Print the first warnings about a run's scores to stderr, one sentence each."""
+    from reasonbench.cli.output import say
+    from reasonbench.report.text import one_line
+    from reasonbench.results import Severity
+
+    warnings = [f for f in result.validity if f.severity is Severity.WARNING]
+    for warning in warnings[:MAX_WARNINGS]:
+        say(one_line(f"warning: {warning.sentence}"))
+    if len(warnings) > MAX_WARNINGS:
+        say(f"and {len(warnings) - MAX_WARNINGS:,} more")
+
+
+def _show_task(result: "RunResult", task: "TaskResult") -> None:
+    from reasonbench.cli.output import print_table
+    from reasonbench.report.text import (
+        completions_asked,
+        flag_notes,
+        interval,
+        level_name,
+        marked,
+        one_line,
+        percent,
+    )
+    from reasonbench.verdict import invalid_for
+
+    faults = invalid_for(result, task.spec.name)
+    for fault in faults:
+        click.echo(one_line(f"INVALID: {fault.sentence}"))
+    reasons = ", ".join(f"{n:,} {r}" for r, n in (task.reasons | task.ungraded).items())
+    levels = [f"{level_name(e.level)} " for e in task.estimates[:1]] or [""]
+    intervals = [f"{levels[0]}{name} problems" for name in ("other", "same")]
+    asked = f"{len(task.problems)} problems x {completions_asked(task)}"
+    title = f"{task.spec.name}: {asked} ({reasons})"
+    print_table(
+        one_line(marked(title, bool(faults))),
+        ("k", "pass@k", *intervals, "problems", "notes"),
+        [
+            (
+                str(e.k),
+                percent(e.value),
+                interval(e.superpopulation),
+                interval(e.fixed),
+                str(e.n_problems),
+                flag_notes(e.flags),
+            )
+            for e in task.estimates
+        ],
+    )

@@ -15,7 +15,7 @@ it was not tried here.
 import gc
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -37,8 +37,9 @@ from reasonbench.engines.rendering import (
     required_max_tokens,
     sampling_failure,
 )
+from reasonbench.engines.vllm_arguments import CAPACITY, parse_arguments
 from reasonbench.engines.weights import ModelFiles, resolve
-from reasonbench.errors import EngineError, SpecError, UnknownNameError
+from reasonbench.errors import EngineError, SpecError
 from reasonbench.records import Completion, EngineIdentity, Failure, Prompt, SampleRequest
 from reasonbench.specs import EngineSpec, ModelSpec, SamplingSpec
 
@@ -51,25 +52,6 @@ with new_log() as _log, output_to(_log):
     from vllm.v1.engine.exceptions import EngineDeadError
     from vllm.v1.engine.llm_engine import LLMEngine
 
-OURS = {
-    "model": "model.id",
-    "revision": "model.revision",
-    "tokenizer": "model.id",
-    "dtype": "engine.dtype",
-    "generation_config": "sampling",
-    "override_generation_config": "sampling",
-    "skip_tokenizer_init": "nothing: a tokenizer is always needed",
-}
-"""Arguments of vLLM that reasonbench sets, and the field that sets them."""
-CAPACITY = (
-    "gpu_memory_utilization",
-    "kv_cache_memory_bytes",
-    "max_num_seqs",
-    "max_num_batched_tokens",
-    "max_model_len",
-)
-"""Arguments that change how much runs at once but not what is drawn."""
-DTYPES = ("auto", "float32", "bfloat16", "float16")
 LIBRARIES = ("torch", "transformers", "tokenizers", "jinja2")
 MIN_STEP_TOKENS = 4096
 CPU_CACHE_BYTES = 2 * 1024**3
@@ -91,7 +73,7 @@ class VllmEngine:
     """Draws completions with vLLM."""
 
     def __init__(self, model: ModelSpec, engine: EngineSpec) -> None:
-        refuse_unknown(engine)
+        arguments = parse_arguments(engine)
         files = resolve(model)
         self._name = model.id
         self._busy = False
@@ -103,7 +85,7 @@ class VllmEngine:
         self._log = new_log()
         self._watchdog = Watchdog()
         self._ids = itertools.count()
-        self._core = self._load(files, engine, context)
+        self._core = self._load(files, engine, context, arguments)
         self._processes = _core_processes(self._core)
         self._watchdog.watch(process.pid for process in self._processes)
         config = self._core.vllm_config
@@ -176,7 +158,9 @@ class VllmEngine:
         self._watchdog.close()
         self._log.close()
 
-    def _load(self, files: ModelFiles, engine: EngineSpec, context: int) -> Any:
+    def _load(
+        self, files: ModelFiles, engine: EngineSpec, context: int, arguments: dict[str, Any]
+    ) -> Any:
         """Return vLLM's engine.
 
         Raises:
@@ -184,7 +168,7 @@ class VllmEngine:
         """
         with output_to(self._log):
             try:
-                return _start(files, engine, context)
+                return _start(files, engine, context, arguments)
             except Exception as error:
                 reason = cause(self._log, error)
             gc.collect()  # what vLLM leaves unclosed complains when it is freed
@@ -296,22 +280,6 @@ def parameters(
     )
 
 
-def refuse_unknown(engine: EngineSpec) -> None:
-    """Refuse arguments that vLLM does not have, or that are set elsewhere.
-
-    Raises:
-        SpecError: such an argument, or a number format that vLLM does not have.
-    """
-    known = [entry.name for entry in fields(EngineArgs)]
-    for name in engine.args:
-        if name in OURS:
-            raise SpecError(f"engine.args.{name} cannot be set", hint=f"set {OURS[name]}")
-        if name not in known:
-            raise UnknownNameError.build("argument of vLLM", name, known)
-    if engine.dtype not in DTYPES:
-        raise UnknownNameError.build("dtype of vLLM", engine.dtype, DTYPES)
-
-
 def refuse_temperature(sampling: SamplingSpec) -> None:
     """Refuse a temperature that vLLM would refuse or change.
 
@@ -326,28 +294,28 @@ def refuse_temperature(sampling: SamplingSpec) -> None:
         )
 
 
-def _cpu_options(engine: EngineSpec, context: int) -> dict[str, Any]:
+def _cpu_options(engine: EngineSpec, longest: int) -> dict[str, Any]:
     """Return what vLLM needs on a CPU."""
     options: dict[str, Any] = {
         "enforce_eager": True,  # compiling takes minutes
         # A seeded request whose prompt is read in parts kills vLLM's worker ("CPU Generator
         # does not use offset"), so every prompt must fit one step.
         "enable_chunked_prefill": False,
-        "max_num_batched_tokens": max(MIN_STEP_TOKENS, context, engine.batch_size),
+        "max_num_batched_tokens": max(MIN_STEP_TOKENS, longest, engine.batch_size),
     }
     if not envs.VLLM_CPU_KVCACHE_SPACE:
         options["kv_cache_memory_bytes"] = CPU_CACHE_BYTES  # the default is nearly all memory
     return options
 
 
-def _start(files: ModelFiles, engine: EngineSpec, context: int) -> Any:
+def _start(files: ModelFiles, engine: EngineSpec, context: int, given: dict[str, Any]) -> Any:
     """Return vLLM's engine with the model loaded."""
     options: dict[str, Any] = {"max_num_seqs": engine.batch_size, "disable_log_stats": True}
     dtype = engine.dtype
     if current_platform.is_cpu():
-        options |= _cpu_options(engine, int(engine.args.get("max_model_len") or context))
+        options |= _cpu_options(engine, given.get("max_model_len") or context)
         dtype = "float32" if dtype == "auto" else dtype
-    options |= engine.args
+    options |= given
     arguments = EngineArgs(
         model=str(files.folder), dtype=dtype, generation_config="vllm", **options
     )

@@ -10,7 +10,7 @@ from reasonbench.protocols import Section
 from reasonbench.report.text import cell
 from reasonbench.results import Audit
 
-BUILT_IN = ("verdict", "scores", "leaks", "evidence", "method")
+BUILT_IN = ("verdict", "validity", "scores", "leaks", "evidence", "method")
 """Sections of a report, in order; a stranger's come after them."""
 MAX_BYTES = 1_000_000
 CUT = "\n\n*The report ends here: what follows does not fit into 1 MiB. The audit file holds it.*\n"

@@ -2,8 +2,9 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -11,18 +12,31 @@ from reasonbench.protocols import Block
 from reasonbench.records import Estimate
 from reasonbench.report.blocks import Bullets, Paragraph, Table, Verbatim
 from reasonbench.report.text import (
+    completions_asked,
     flag_notes,
     interval,
     level_name,
+    marked,
     percent,
     points,
     points_interval,
 )
-from reasonbench.results import Audit, FindingStatus, TaskResult
-from reasonbench.specs import SamplingSpec
+from reasonbench.results import (
+    Audit,
+    FindingStatus,
+    Severity,
+    TaskResult,
+    ValidityFinding,
+    VerdictWord,
+)
+from reasonbench.verdict import invalid_for
 
 MAX_EVIDENCE = 50
 """Problems whose evidence is printed in full; the audit file holds all."""
+MAX_SENTENCE = 1000
+"""Characters of a validity finding's sentence that are printed."""
+MAX_EXAMPLES, MAX_EXAMPLE = 5, 100
+"""Completions that a finding names, and characters of each name."""
 MAX_FAILURES = 3
 """Reasons of missing completions that are printed, the commonest first."""
 EXPLAINED = (
@@ -52,13 +66,35 @@ class VerdictSection:
                 rows.append(_score_row("found in the traces", benchmark.leaked))
                 rows.append(_score_row("without these", benchmark.clean))
             rows += [_score_row(f"held out: {t.spec.name}", t.estimates) for t in heldout]
+            faulty = [t.spec.name for t in (task, *heldout) if invalid_for(audit.run, t.spec.name)]
+            caption = (
+                f"INVALID: the numbers of {', '.join(faulty)} are no scores." if faulty else ""
+            )
+            header = ("", "problems", "pass@1", *_interval_names(task.estimates))
             blocks += [
                 Paragraph(f"{line.task}: {line.verdict}. {line.sentence}"),
-                Table(("", "problems", "pass@1", *_interval_names(task.estimates)), tuple(rows)),
+                Table(header, tuple(rows), caption),
                 Paragraph(EXPLAINED),
                 Paragraph(f"What would change this verdict: {line.would_change}."),
             ]
         return blocks
+
+
+class ValiditySection:
+    """What says that a score may be none."""
+
+    title = "Validity"
+
+    def render(self, audit: Audit) -> Sequence[Block]:
+        """Return the findings, the gravest first, each with its examples and its rule."""
+        found = audit.run.validity
+        if not found:
+            return [Paragraph("No check of the run found anything that speaks against its scores.")]
+        blocks: list[Block] = []
+        if audit.run.invalid:
+            names = (t.spec.name for t in audit.run.tasks if invalid_for(audit.run, t.spec.name))
+            blocks.append(Paragraph(f"INVALID: the numbers of {', '.join(names)} are no scores."))
+        return [*blocks, Bullets(tuple(_told(finding) for finding in found))]
 
 
 class ScoresSection:
@@ -70,8 +106,8 @@ class ScoresSection:
         """Return a table a task, and what truncation may have cost."""
         blocks: list[Block] = []
         for task in audit.run.tasks:
-            blocks.append(_scores_table(task))
-            if task.n_truncated:
+            blocks.append(_scores_table(task, invalid=bool(invalid_for(audit.run, task.spec.name))))
+            if task.n_truncated and task.stop_after_successes is None:
                 blocks.append(Paragraph(_if_truncated_right(task)))
         return [*blocks, Paragraph(LEGEND)]
 
@@ -95,7 +131,10 @@ class LeaksSection:
         rows = [_search_row(audit, task) for task in audit.run.tasks]
         header = ("task", "role", "searched", "found", "places in the traces")
         blocks.append(Table(header, tuple(rows)))
-        differences = [(b.task, d) for b in audit.benchmarks for d in b.differences]
+        invalid = {line.task for line in audit.verdicts if line.verdict is VerdictWord.INVALID}
+        differences = [
+            (marked(b.task, b.task in invalid), d) for b in audit.benchmarks for d in b.differences
+        ]
         if differences:
             blocks.append(
                 Table(
@@ -173,7 +212,10 @@ class MethodSection:
             ("revision", engine.revision or "local files"),
             ("weights digest", engine.weights_digest),
             ("engine", f"{engine.engine}, {engine.dtype} ({versions})"),
-            ("sampling", _settings(sampling)),
+            ("engine settings", _pairs(engine.settings)),
+            ("sampling", _pairs(msgspec.to_builtins(sampling))),
+            ("preset", audit.spec.model.preset or "none"),
+            ("system prompt", audit.spec.system_prompt or "none added"),
             ("graders", graders),
             ("reasonbench", audit.reasonbench),
             ("made", audit.created.isoformat(timespec="seconds")),
@@ -190,7 +232,9 @@ class MethodSection:
                 "problems could give. A completion is graded on the "
                 "final answer after its thinking part, whatever ended it; it counts as wrong, as "
                 "'truncated', only where the token limit cut it off before a final answer. One "
-                "without a verdict counts as neither right nor wrong."
+                "without a verdict counts as neither right nor wrong. Of a problem stopped at its "
+                "r-th success, pass@k is the unbiased estimate for that way of sampling, and "
+                "Chen's formula is used on the others alone."
             ),
             Bullets(audit.limits),
         ]
@@ -217,8 +261,18 @@ def _score_row(name: str, estimates: Sequence[Estimate]) -> tuple[str, ...]:
     )
 
 
-def _scores_table(task: TaskResult) -> Table:
-    notes = [f"{len(task.problems)} problems, n = {task.n}", _reasons(task.reasons)]
+def _told(finding: ValidityFinding) -> str:
+    examples = finding.evidence.get("examples")
+    shown = examples[:MAX_EXAMPLES] if isinstance(examples, list) else []
+    named = f" Examples: {', '.join(str(e)[:MAX_EXAMPLE] for e in shown)}." if shown else ""
+    severity = "INVALID" if finding.severity is Severity.INVALID else finding.severity.value
+    sentence = finding.sentence[:MAX_SENTENCE]
+    return f"{severity} ({finding.code}): {sentence}{named} Rule: {finding.source}."
+
+
+def _scores_table(task: TaskResult, *, invalid: bool) -> Table:
+    asked = f"{len(task.problems)} problems, n = {completions_asked(task)}"
+    notes = [asked, _reasons(task.reasons)]
     if task.ungraded:
         notes.append(f"no verdict: {_reasons(task.ungraded)}")
     if task.n_unsampled:
@@ -241,7 +295,7 @@ def _scores_table(task: TaskResult) -> Table:
             )
             for e in task.estimates
         ),
-        caption=f"{task.spec.name}: {'; '.join(notes)}",
+        caption=marked(f"{task.spec.name}: {'; '.join(notes)}", invalid),
     )
 
 
@@ -263,5 +317,5 @@ def _reasons(reasons: dict[str, int]) -> str:
     return ", ".join(f"{count:,} {reason}" for reason, count in reasons.items()) or "none"
 
 
-def _settings(sampling: SamplingSpec) -> str:
-    return ", ".join(f"{k} {v}" for k, v in msgspec.to_builtins(sampling).items())
+def _pairs(settings: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in settings.items()) or "none"

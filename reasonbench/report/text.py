@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from reasonbench.corpus.words import is_invisible
 from reasonbench.records import Interval
+from reasonbench.results import TaskResult
 
 _MARKDOWN = re.compile(r"([\\`*{}\[\]<>#|~$&]|@(?=[A-Za-z])|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 """What Markdown acts on; an underscore within a word and an @ before a number do nothing."""
@@ -18,6 +19,7 @@ _NOTES = {
     "k_exceeds_n": "k > n",
     "fixed_interval_not_identified": "one completion a problem gives no interval for these",
     "missing_problems": "problems with nothing graded are left out",
+    "selected_by_outcome": "unfinished problems are left out, so this is too high",
 }
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
@@ -42,6 +44,13 @@ def points_interval(value: Interval | None) -> str:
     return "-" if value is None else f"{100 * value.low:+.1f} to {100 * value.high:+.1f}"
 
 
+def completions_asked(task: TaskResult) -> str:
+    """Return how many completions a problem was to have, such as ``16``."""
+    if task.stop_after_successes is None:
+        return f"{task.n:,}"
+    return f"up to {task.n:,}, stopped at {task.stop_after_successes:,} right"
+
+
 def level_name(level: float) -> str:
     """Return a confidence level as ``95%`` or ``99.9%``."""
     return f"{100 * level:.6g}%"
@@ -50,6 +59,17 @@ def level_name(level: float) -> str:
 def flag_notes(flags: Iterable[str]) -> str:
     """Return an estimate's flags in words."""
     return ", ".join(_NOTES.get(flag, flag) for flag in flags)
+
+
+def marked(text: str, invalid: bool) -> str:
+    """Return a heading, marked where the numbers under it are no scores."""
+    return f"INVALID: {text}" if invalid else text
+
+
+def one_line(text: str, limit: int = 1000) -> str:
+    """Return ``text`` as one line in which everything shows, at most ``limit`` characters of it."""
+    flat = " ".join(visible(text).split())
+    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
 
 
 def visible(text: str) -> str:
@@ -67,10 +87,7 @@ def _is_hidden(character: str) -> bool:
 
 def cell(text: str, limit: int = 400) -> str:
     """Return ``text`` as one line of literal Markdown, at most ``limit`` characters of it."""
-    flat = " ".join(visible(text).split())
-    if len(flat) > limit:
-        flat = flat[: limit - 1] + "…"
-    return _MARKDOWN.sub(r"\\\1", flat)
+    return _MARKDOWN.sub(r"\\\1", one_line(text, limit))
 
 
 def fenced(text: str, limit: int = 2000) -> str:

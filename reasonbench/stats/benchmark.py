@@ -6,7 +6,8 @@ beta-binomial fit implies, then Wilson with its effective sample size.)
 
 Invariants: problems weigh equally and in any order; none leaves the estimate
 without being counted; the numbers at one k do not depend on which other ks are
-asked for; an interval that cannot be had is NaN, with a flag. Not covered: k > n.
+asked for; an interval that cannot be had is NaN, with a flag. Not covered: k > n,
+but for problems stopped early, where it is k > n_max.
 
 Array names carry their axes as a suffix: P problems, D distinct (n, c) pairs, K
 values of k.
@@ -16,31 +17,28 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, SupportsIndex, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special
 
-from reasonbench.stats.intervals import (
-    Interval,
-    gaffke_interval,
-    mean_of_defined,
-    wilson_interval,
-)
+from reasonbench.stats.checks import FloatArray, IntArray
+from reasonbench.stats.gaffke import gaffke_interval
+from reasonbench.stats.intervals import Interval, mean_of_defined, wilson_interval
 from reasonbench.stats.passk import (
-    FloatArray,
-    IntArray,
     check_counts,
     check_ks,
     distinct_counts,
     mean_variance,
     pass_at_k,
 )
+from reasonbench.stats.stopped import StoppingRule, check_stopping, mean_stopped_variance
 
 FIXED_INTERVAL_NOT_IDENTIFIED: Final = "fixed_interval_not_identified"
 K_EXCEEDS_N: Final = "k_exceeds_n"
 MISSING_PROBLEMS: Final = "missing_problems"
+SELECTED_BY_OUTCOME: Final = "selected_by_outcome"
 
 _ROWS = 128
 """Distinct problems whose Beta moments are held at a time."""
@@ -72,7 +70,7 @@ class BenchmarkPassAtK:
     within_var: FloatArray
     """Variance of the estimate that comes from sampling noise."""
     undefined: IntArray
-    """How many of the problems have k > n and are not in the estimate."""
+    """How many of the problems have k > n (n_max if stopped) and are not in the estimate."""
     n_problems: int
     """Problems that were given, missing ones included."""
     n_missing: int
@@ -94,6 +92,8 @@ def benchmark_pass_at_k(
     anchor: float = 0.5,
     draws: int = 20_000,
     seed: int = 0,
+    stopped: npt.ArrayLike | None = None,
+    n_max: SupportsIndex | None = None,
 ) -> BenchmarkPassAtK:
     """Estimate pass@k of a benchmark, with both intervals, from its counts.
 
@@ -104,10 +104,19 @@ def benchmark_pass_at_k(
         level (float): Confidence level, in (0, 1).
         anchor (float): Anchor of `gaffke_interval`: 1/2 for display, 1 for gates and claims.
         draws, seed (int): Monte-Carlo draws of `gaffke_interval`, and their seed.
+        stopped (array_like of bool, shape (m,), optional): Which problems were sampled no
+            further because they had their r-th success, at completion n; r is their c, the
+            same for all. A problem with its r-th success at n_max is one of them.
+        n_max (int, optional): Completions that end a problem without r successes; given with
+            `stopped` and only then.
 
     Returns:
         BenchmarkPassAtK: Arrays of shape (K,). Problems weigh equally whatever their n; those
             with k > n are left out at that k and counted in `undefined`.
+
+    Raises:
+        ValueError: If the counts, settings or ks are out of range, or if no single rule "until
+            the r-th success, n_max at most" can have led to the counts.
 
     Notes:
         The variance of the estimate over problems, S^2 / m, already contains the sampling
@@ -121,9 +130,24 @@ def benchmark_pass_at_k(
         worst under smooth laws of difficulty; down to .60 where every problem has p = .01 or
         p = .99, two spikes that no Beta fits. `gaffke_interval` gives that of the other.
 
+        Stopped problems get `stopped_pass_at_k`, which is defined up to k = n_max, the others
+        Chen's formula: together they are exactly unbiased, where Chen's for all is not. The
+        superpopulation interval needs no more than that, as it asks of the values only that
+        they lie in [0, 1]. Nor does the beta-binomial fit change: that sampling ended by what
+        was seen multiplies the likelihood of (n, c), p^c (1 - p)^(n - c), by a number free of
+        p. V_i does change, to `mean_stopped_variance`. Coverage at 95 %, r 1..8, n_max 64, m 30
+        and 200, three laws: .937 at worst for the superpopulation at anchor 1/2; .877 for the
+        fixed interval, where all but few problems are sure to be solved at k and full sampling
+        gives as little.
+
+        A problem with c < r and n < n_max (completions are owed) counts as one whose limit is
+        n. At n < k <= n_max, the problems that remain are there because they were solved, which
+        is flagged as `SELECTED_BY_OUTCOME`: the estimate is then too high by up to undefined /
+        m.
+
     References:
         Chen et al. (2021), arXiv:2107.03374. Wilson (1927), JASA 22, 209-212. See
-        `gaffke_interval` for the superpopulation interval.
+        `gaffke_interval` for the superpopulation interval, `stopped_pass_at_k` for stopping.
     """
     n_P, c_P = check_counts(n, c, caller="benchmark_pass_at_k")
     k_K = check_ks(ks, caller="benchmark_pass_at_k")
@@ -132,16 +156,17 @@ def benchmark_pass_at_k(
             "The 'n' parameter of benchmark_pass_at_k must have at least one problem. "
             "Got an empty array instead."
         )
+    rule = check_stopping(n_P, c_P, stopped, n_max, caller="benchmark_pass_at_k")
     n_D, c_D, inverse_P = distinct_counts(n_P, c_P)
     weight_D = np.bincount(inverse_P, minlength=n_D.size)
-    pass_DK = pass_at_k(n_D, c_D, k_K)
+    pass_DK = rule.pass_at_k(n_D, c_D, k_K) if rule else pass_at_k(n_D, c_D, k_K)
     m_K = weight_D @ ~np.isnan(pass_DK)
     estimate_K = mean_of_defined(pass_DK, weight_D.astype(np.float64))
     superpopulation = gaffke_interval(
         pass_DK, counts=weight_D, level=level, anchor=anchor, draws=draws, seed=seed
     )
     total_K = _variance_of_mean(pass_DK, estimate_K, weight_D, m_K)
-    within_K = _within_variance(n_D, c_D, weight_D, k_K, m_K)
+    within_K = _within_variance(n_D, c_D, weight_D, k_K, m_K=m_K, rule=rule)
     return BenchmarkPassAtK(
         ks=_frozen(k_K),
         estimate=_frozen(estimate_K),
@@ -154,7 +179,7 @@ def benchmark_pass_at_k(
         n_missing=int(np.sum(n_P == 0)),
         level=level,
         anchor=anchor,
-        flags=_flags(n_P, k_K, m_K, within_K),
+        flags=_flags(n_P, k_K, m_K, within_K, rule),
     )
 
 
@@ -226,20 +251,32 @@ def _beta_binomial_loss(
 
 
 def _within_variance(
-    n_D: IntArray, c_D: IntArray, weight_D: IntArray, k_K: IntArray, m_K: IntArray
+    n_D: IntArray,
+    c_D: IntArray,
+    weight_D: IntArray,
+    k_K: IntArray,
+    *,
+    m_K: IntArray,
+    rule: StoppingRule | None,
 ) -> FloatArray:
     """Sampling variance of the estimate, sum V_i / m^2; NaN where not identified."""
     within_K = np.full(k_K.size, np.nan)
-    if 2 * weight_D[n_D >= 2].sum() < weight_D[n_D >= 1].sum() or n_D.max() < 2:
+    limit_D = rule.limits(n_D, c_D) if rule else n_D
+    if 2 * weight_D[limit_D >= 2].sum() < weight_D[n_D >= 1].sum() or limit_D.max() < 2:
         return within_K
     alpha, beta = fit_beta_binomial(n_D, c_D, counts=weight_D)
     within_K[m_K > 0] = 0.0
-    for n in np.unique(n_D[n_D > 0]).tolist():
-        rows, columns = np.flatnonzero(n_D == n), np.flatnonzero(k_K <= n)
+    for limit in np.unique(limit_D[n_D > 0]).tolist():
+        rows, columns = np.flatnonzero(limit_D == limit), np.flatnonzero(k_K <= limit)
         for start in range(0, rows.size, _ROWS):
             part = rows[start : start + _ROWS]
             solved = c_D[part].astype(np.float64)
-            variance_DK = mean_variance(n, k_K[columns], alpha + solved, beta + (n - solved))
+            alpha_D, beta_D = alpha + solved, beta + (n_D[part] - solved)
+            if rule:
+                one_rule = StoppingRule(rule.r, limit)
+                variance_DK = mean_stopped_variance(one_rule, k_K[columns], alpha_D, beta_D)
+            else:
+                variance_DK = mean_variance(limit, k_K[columns], alpha_D, beta_D)
             within_K[columns] += weight_D[part] @ variance_DK
     within_K /= np.maximum(m_K, 1) ** 2
     return within_K
@@ -264,12 +301,13 @@ def _variance_of_mean(
 
 
 def _flags(
-    n_P: IntArray, k_K: IntArray, m_K: IntArray, within_K: FloatArray
+    n_P: IntArray, k_K: IntArray, m_K: IntArray, within_K: FloatArray, rule: StoppingRule | None
 ) -> tuple[tuple[str, ...], ...]:
     sampled = int(np.sum(n_P > 0))
     raised = (
         (MISSING_PROBLEMS, np.full(k_K.size, sampled < n_P.size)),
         (K_EXCEEDS_N, m_K < sampled),
+        (SELECTED_BY_OUTCOME, (rule is not None) & (m_K > 0) & (m_K < sampled)),
         (FIXED_INTERVAL_NOT_IDENTIFIED, np.isnan(within_K)),
     )
     return tuple(tuple(name for name, at_K in raised if at_K[i]) for i in range(k_K.size))

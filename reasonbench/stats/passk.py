@@ -16,8 +16,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
+from reasonbench.stats.checks import FloatArray, IntArray
 
 _LARGEST_COUNT = 2**53
 """Counts are divided in float64, which holds every integer up to here."""
@@ -194,9 +193,9 @@ def check_counts(
     return n_P, c_P
 
 
-def check_ks(ks: npt.ArrayLike, *, caller: str, name: str = "ks") -> IntArray:
-    """Return ks as an int64 array, or raise ValueError if a k is not an integer >= 1."""
-    return _as_integers(ks, least=1, name=name, caller=caller)
+def check_ks(ks: npt.ArrayLike, *, caller: str, name: str = "ks", least: int = 1) -> IntArray:
+    """Return ks as an int64 array, or raise ValueError if a k is not an integer >= least."""
+    return _as_integers(ks, least=least, name=name, caller=caller)
 
 
 def distinct_counts(
@@ -228,20 +227,20 @@ def _pass_curve(n: int, c: int, k_K: IntArray) -> FloatArray:
     pass_K[k_K <= n] = 1.0 if c else 0.0
     if c:
         unsure = (k_K <= n - c) & (k_K * (c / max(n, 1)) < _SURE)
-        pass_K[unsure] = -np.expm1(_log_miss(n, c, k_K[unsure]))
+        pass_K[unsure] = -np.expm1(_log_misses(n, c, k_K[unsure]))
     return pass_K
 
 
-def _log_miss(n: int, c: int, k_K: IntArray) -> FloatArray:
-    """Log of C(n-c, k) / C(n, k) for 1 <= c and 1 <= k <= n - c."""
+def _log_misses(n: int, c: int, k_K: IntArray) -> FloatArray:
     longest = int(k_K.max(initial=0))
     if int(np.minimum(k_K, c).sum()) + _CALL * k_K.size <= longest:
-        return np.array([_log_miss_once(n, c, k) for k in k_K.tolist()])
+        return np.array([log_miss(n, c, k) for k in k_K.tolist()])
     table = _compensated_cumsum(np.log1p(-c / (n - np.arange(longest))))
     return table[k_K - 1]
 
 
-def _log_miss_once(n: int, c: int, k: int) -> float:
+def log_miss(n: int, c: int, k: int) -> float:
+    """Log of C(n-c, k) / C(n, k) for 1 <= c and 1 <= k <= n - c."""
     few, many = min(c, k), max(c, k)
     return float(np.log1p(-many / np.arange(n - few + 1, n + 1)).sum())
 
@@ -258,7 +257,7 @@ def _compensated_cumsum(terms: FloatArray) -> FloatArray:
 def _unbiased_variance(n: int, c: int, k: int) -> float:
     if n - c < k:
         return 0.0
-    miss = math.exp(_log_miss_once(n, c, k))
+    miss = math.exp(log_miss(n, c, k))
     if n - c < 2 * k:
         return miss * miss
     if c < k:

@@ -6,6 +6,7 @@ the process that opened it.
 """
 
 import datetime
+import itertools
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -116,7 +117,7 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def add_plan(self, plan: Plan, problems: Sequence[Problem], items: Sequence[PlanItem]) -> str:
+    def add_plan(self, plan: Plan, problems: Sequence[Problem], items: Iterable[PlanItem]) -> str:
         """Store a plan with its problems and items; return its id.
 
         Adding it again changes nothing but makes it the latest plan.
@@ -146,7 +147,7 @@ class Store:
         plan_id: str,
         plan: Plan,
         problems: Sequence[Problem],
-        items: Sequence[PlanItem],
+        items: Iterable[PlanItem],
     ) -> int:
         cursor = run.execute(
             "INSERT INTO plans (id, record) VALUES (?, ?)", (plan_id, encode(plan))
@@ -166,11 +167,11 @@ class Store:
         return number
 
     def _check_same_items(
-        self, run: sqlite3.Connection, plan_id: str, number: int, items: Sequence[PlanItem]
+        self, run: sqlite3.Connection, plan_id: str, number: int, items: Iterable[PlanItem]
     ) -> None:
         stored = run.execute(
             "SELECT key, problem FROM plan_items WHERE plan = ? ORDER BY position", (number,)
-        ).fetchall()
+        )
         given = ((item.key, item.problem) for item in items)
         if any(old != new for old, new in zip_longest(stored, given)):
             raise StoreError(
@@ -214,6 +215,15 @@ class Store:
             (self._number(plan_id),),
         )
         return {key for (key,) in rows}
+
+    def lookup(self, keys: Iterable[str]) -> Iterator[Completion]:
+        """Yield the completions that exist among ``keys``, whatever plan asked for them."""
+        waiting = iter(keys)
+        while page := list(itertools.islice(waiting, PAGE)):
+            marks = ", ".join("?" * len(page))
+            rows = self._select(f"SELECT record FROM completions WHERE key IN ({marks})", page)
+            for (record,) in rows:
+                yield decode(record, Completion)
 
     def begin_session(self, session: Session) -> int:
         """Store the start of a session; return the id that ends it."""

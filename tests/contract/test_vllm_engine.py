@@ -84,12 +84,22 @@ def test_what_vllm_would_change_or_refuse_is_refused_first(engine_module):
 
 def test_unknown_and_reserved_arguments_are_refused(engine_module):
     with pytest.raises(UnknownNameError, match="max_model_length") as caught:
-        engine_module.refuse_unknown(EngineSpec(args={"max_model_length": 5}))
+        engine_module.parse_arguments(EngineSpec(args={"max_model_length": 5}))
     assert "max_model_len" in caught.value.hint
     with pytest.raises(SpecError, match=r"engine\.args\.dtype cannot be set"):
-        engine_module.refuse_unknown(EngineSpec(args={"dtype": "float16"}))
+        engine_module.parse_arguments(EngineSpec(args={"dtype": "float16"}))
     with pytest.raises(UnknownNameError, match="float64"):
         engine_module.VllmEngine(ModelSpec(id="x"), EngineSpec(dtype="float64"))
+
+
+def test_arguments_are_read_by_vllms_own_parser(engine_module):
+    given = {"tensor_parallel_size": 2, "enforce_eager": False, "max_model_len": "1k"}
+    read = engine_module.parse_arguments(EngineSpec(args={**given, "hf_overrides": {"a": 1}}))
+    assert read == {**given, "max_model_len": 1000, "hf_overrides": {"a": 1}}
+    for wrong in ({"tensor_parallel_size": "two"}, {"enforce_eager": "yes"}, {"max_model_len": []}):
+        (name,) = wrong
+        with pytest.raises(SpecError, match=name.replace("_", "-")):
+            engine_module.VllmEngine(ModelSpec(id="x"), EngineSpec(args=wrong))
 
 
 @pytest.mark.slow

@@ -372,3 +372,35 @@ def test_no_color_holds_even_on_a_terminal(tmp_path):
     )
     assert "pass@k" in done.stdout
     assert not re.search(r"\x1b\[[0-9;]*3[0-7]m", done.stdout)
+
+
+def test_an_unknown_preset_is_one_sentence_and_exit_code_2(cli):
+    done = cli("run", "m", "--task", "sums:2", *FAKE, "--preset", "bogus")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: there is no preset named 'bogus'\nhint: ")
+    assert "r1-distill" in done.stderr
+
+
+def test_a_preset_samples_as_its_card_says_and_stderr_names_it(cli):
+    args = ["--task", "sums:2", "-n", 2, "--engine", "fake", "--max-tokens", 100]
+    done = cli("run", "Qwen/Qwen3-8B", *args, "--preset", "auto", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    sampling = json.loads(done.stdout)["sampling"]
+    assert (sampling["temperature"], sampling["top_p"], sampling["top_k"]) == (0.6, 0.95, 20)
+    assert sampling["max_tokens"] == 100
+    assert "preset qwen3: temperature 0.6, top_p 0.95, top_k 20, min_p 0.0 (https" in done.stderr
+    assert "max_tokens 100 as given, the preset says 38,912" in done.stderr
+
+
+def test_presets_lists_each_with_its_values_and_source(cli):
+    listed = {p["name"]: p for p in json.loads(cli("presets", "--format", "json").stdout)}
+    assert listed["r1-distill"]["sampling"] == {
+        "temperature": 0.6,
+        "top_p": 0.95,
+        "max_tokens": 32768,
+    }
+    assert listed["r1-distill"]["system_prompt"] == "forbidden"
+    table = cli("presets").stdout
+    assert all(name in table for name in listed)
+    assert "Example: reasonbench presets" in " ".join(cli("presets", "--help").stdout.split())

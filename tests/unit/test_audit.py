@@ -148,7 +148,7 @@ def test_the_price_of_a_leak_is_of_the_problems_that_have_a_score(tmp_path):
     task = msgspec.structs.replace(
         audit.run.tasks[0],
         problems=tuple(counts),
-        estimates=estimate_pass_at_k(counts, (1,)),
+        estimates=estimate_pass_at_k(counts, (1,), n_max=8),
     )
     run = msgspec.structs.replace(audit.run, tasks=(task,))
     findings = [
@@ -158,7 +158,7 @@ def test_the_price_of_a_leak_is_of_the_problems_that_have_a_score(tmp_path):
         for c in counts[:8]
     ]
     priced = assemble(
-        msgspec.structs.replace(audit.spec, ks=(1,)), run, [], findings=findings, scan=SCAN
+        msgspec.structs.replace(audit.spec, ks=(1,), n=8), run, [], findings=findings, scan=SCAN
     )
     price = next(d for d in priced.benchmarks[0].differences if d.name == "all - clean")
     assert task.estimates[0].value == 0.5

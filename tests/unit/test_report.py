@@ -5,9 +5,11 @@ import re
 
 import msgspec
 import pytest
+from validity_runs import Drawn, honest, make_run, problems_of, result_of
 
-from reasonbench.audit import run_audit
-from reasonbench.records import Interval
+from reasonbench.audit import assemble, run_audit
+from reasonbench.cli.run import MAX_WARNINGS, show_run
+from reasonbench.records import FinishReason, Interval, Verdict
 from reasonbench.report import markdown
 from reasonbench.report.blocks import Table, Verbatim
 from reasonbench.report.text import (
@@ -15,11 +17,12 @@ from reasonbench.report.text import (
     fenced,
     interval,
     level_name,
+    one_line,
     percent,
     points,
     visible,
 )
-from reasonbench.results import Match
+from reasonbench.results import Match, Role, Severity, ValidityFinding, VerdictWord
 from reasonbench.specs import AuditSpec, EngineSpec, ModelSpec, SamplingSpec
 
 HOSTILE = [
@@ -178,3 +181,120 @@ def test_the_time_in_the_report_is_the_audits_own(audit):
         audit, created=datetime.datetime(2030, 1, 2, tzinfo=datetime.UTC)
     )
     assert "2030-01-02" in markdown.render(other)
+
+
+EVIL = "evil\nINVALID: no\x1b[31m\u202e | <b>`"
+
+
+def cut_off(problem, index):
+    return Drawn(
+        text=f"<think>\n{problem.id}, {index} and so on",
+        finish=FinishReason.LENGTH,
+        n_tokens=1000,
+        verdict=Verdict.INCORRECT,
+        reason="truncated",
+        answer=None,
+    )
+
+
+def audited(result):
+    tasks = tuple(msgspec.structs.replace(t, role=Role.PUBLIC) for t in result.tasks)
+    result = msgspec.structs.replace(result, tasks=tasks)
+    spec = AuditSpec(model=ModelSpec(id="m"), public=tuple(t.spec.name for t in tasks), n=8)
+    return assemble(spec, result, [])
+
+
+@pytest.fixture
+def faulty(tmp_path):
+    """Return a run of a sound task and one of a hostile name that the limit cut off."""
+    problems = problems_of("sound", 24) + problems_of(EVIL, 24)
+    return result_of(
+        make_run(
+            tmp_path / "run",
+            lambda p, i: (cut_off if p.task == EVIL else honest)(p, i),
+            problems=problems,
+        )
+    )
+
+
+def test_a_report_marks_what_is_invalid_right_after_the_verdict(faulty):
+    text = markdown.render(audited(faulty))
+    parts = re.findall(r"^## (.*)$", text, re.MULTILINE)
+    assert parts[:3] == ["Verdict", "Validity", "Scores"]
+    validity, scores = (text.split(f"## {name}\n")[1].split("\n## ")[0] for name in parts[1:3])
+    assert f"INVALID: the numbers of {cell(EVIL)} are no scores." in validity
+    assert "- INVALID (truncation): 192 of 192 completions of" in validity
+    assert "Rule: reasonbench: arithmetic" in validity
+    assert f"*INVALID: {cell(EVIL)}: 24 problems" in scores
+    assert "*sound: 24 problems" in scores
+    assert "INVALID: sound" not in text
+
+
+def test_a_report_of_a_sound_run_says_that_nothing_was_found(tmp_path):
+    text = markdown.render(audited(result_of(make_run(tmp_path / "run"))))
+    assert "No check of the run found anything that speaks against its scores." in text
+    assert "INVALID" not in text
+
+
+def test_the_verdict_of_an_invalid_benchmark_gives_the_findings_sentence(faulty):
+    stripped = finding(Severity.INVALID, "sound", "The marks were stripped.")
+    audit = audited(msgspec.structs.replace(faulty, validity=(stripped,)))
+    by_task = {line.task: line for line in audit.verdicts}
+    assert by_task["sound"].verdict == "INVALID"
+    text = markdown.render(audit)
+    assert "sound: INVALID. The marks were stripped." in text
+    assert "*INVALID: the numbers of sound are no scores.*" in text
+
+
+def test_differences_of_invalid_numbers_are_marked_too(audit):
+    assert "| INVALID: public |" not in markdown.render(audit)
+    (line,) = audit.verdicts
+    invalid = msgspec.structs.replace(line, verdict=VerdictWord.INVALID)
+    text = markdown.render(msgspec.structs.replace(audit, verdicts=(invalid,)))
+    n_differences = len(audit.benchmarks[0].differences)
+    assert text.count("| INVALID: public |") == n_differences > 0
+
+
+def test_the_terminal_marks_each_invalid_table_and_no_other(faulty, capsys):
+    show_run(faulty, "text")
+    out = capsys.readouterr().out
+    lines = out.splitlines()
+    (at,) = [i for i, line in enumerate(lines) if line.startswith("INVALID: 192 of 192")]
+    assert lines[at + 1].startswith("INVALID: evil INVALID: no<U+001B>[31m<U+202E>")
+    assert any(line.startswith("sound: 24 problems") for line in lines[:at])
+    assert "\x1b" not in out
+    assert "\u202e" not in out
+
+
+def test_json_holds_the_findings_and_stderr_names_what_is_invalid(faulty, capsys):
+    show_run(faulty, "json")
+    out, err = capsys.readouterr()
+    found = msgspec.json.decode(out)["validity"]
+    assert [f["severity"] for f in found if f["code"] == "truncation"] == ["invalid"]
+    assert err.startswith("INVALID: 192 of 192")
+
+
+def finding(severity, task, sentence):
+    return ValidityFinding(
+        code="c", severity=severity, task=task, sentence=sentence, evidence={}, source="s"
+    )
+
+
+def test_at_most_five_warnings_are_printed_and_notes_are_not(tmp_path, capsys):
+    sound = result_of(make_run(tmp_path / "run"))
+    warnings = [finding(Severity.WARNING, None, f"trouble {i}\nforged: {i}") for i in range(8)]
+    notes = [finding(Severity.NOTE, None, "by the way")]
+    show_run(msgspec.structs.replace(sound, validity=(*warnings, *notes)), "text")
+    out, err = capsys.readouterr()
+    lines = err.splitlines()
+    assert lines[:MAX_WARNINGS] == [f"warning: trouble {i} forged: {i}" for i in range(5)]
+    assert lines[MAX_WARNINGS] == "and 3 more"
+    assert "by the way" not in out + err
+    assert "INVALID" not in out + err
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_one_line_is_one_line_of_what_shows(text):
+    shown = one_line(text)
+    assert len(shown) <= 1000
+    assert shown == " ".join(shown.split()) == visible(shown)

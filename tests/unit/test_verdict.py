@@ -1,5 +1,6 @@
 """The rules of the verdict, one by one, over numbers alone."""
 
+import msgspec
 import pytest
 
 from reasonbench.records import Counts, EngineIdentity, Interval
@@ -7,11 +8,13 @@ from reasonbench.results import (
     BenchmarkAudit,
     Difference,
     RunResult,
+    Severity,
     TaskResult,
+    ValidityFinding,
     VerdictWord,
 )
 from reasonbench.specs import SamplingSpec, TaskSpec
-from reasonbench.verdict import decide
+from reasonbench.verdict import decide, invalid_for
 
 RUN = RunResult(
     path="r",
@@ -125,3 +128,40 @@ def test_a_few_without_a_verdict_or_cut_off_do_not_invalidate():
 def test_nothing_found_is_never_support_by_itself():
     for gap in (None, UP, FLAT):
         assert decide(RUN, SOUND, benchmark(gap=gap)).verdict is VerdictWord.INCONCLUSIVE
+
+
+def finding(severity=Severity.INVALID, task="public", sentence="the marks were stripped"):
+    return ValidityFinding(
+        code="c", severity=severity, task=task, sentence=sentence, evidence={}, source="s"
+    )
+
+
+def run_with(*findings):
+    return msgspec.structs.replace(RUN, validity=findings)
+
+
+@pytest.mark.parametrize("of", ["public", "heldout", None])
+def test_scores_that_a_check_finds_to_be_none_are_invalid_for_its_reason(of):
+    line = decide(
+        run_with(finding(task=of)), SOUND, benchmark(5, leak=UP), heldout=[task("heldout")]
+    )
+    assert line.verdict is VerdictWord.INVALID
+    assert line.sentence == "the marks were stripped"
+    assert line.would_change == "a run in which this is mended (c)"
+
+
+@pytest.mark.parametrize("severity", [Severity.WARNING, Severity.NOTE])
+def test_a_warning_or_a_note_decides_no_verdict(severity):
+    line = decide(run_with(finding(severity)), SOUND, benchmark(gap=TIGHT))
+    assert line.verdict is VerdictWord.SUPPORTED
+
+
+def test_a_finding_about_another_benchmark_decides_nothing():
+    assert decide(run_with(finding(task="u")), SOUND, benchmark(gap=TIGHT)).verdict == "SUPPORTED"
+
+
+def test_the_first_of_several_findings_is_the_reason_and_all_are_named():
+    run = run_with(finding(task=None, sentence="first"), finding(sentence="second"))
+    assert decide(run, SOUND, benchmark()).sentence == "first"
+    assert [f.sentence for f in invalid_for(run, "public")] == ["first", "second"]
+    assert [f.sentence for f in invalid_for(run, "other")] == ["first"]
