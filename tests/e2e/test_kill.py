@@ -15,7 +15,7 @@ from reasonbench.store import Store
 from reasonbench.summary import grader_identities
 
 PROBLEMS, MAX_TOKENS = 20, 48
-ROUNDS = {"transformers": 22, "vllm": 3}
+ROUNDS = {"transformers": 23, "vllm": 2}
 """Kills, each followed by a run to the end; 25 in all."""
 ENGINES = [
     pytest.param("transformers", "float64", id="transformers"),
