@@ -14,7 +14,7 @@ import msgspec
 from reasonbench.planning import Asked, Planned, plan_run
 from reasonbench.protocols import Engine, Reporter
 from reasonbench.records import Completion, EngineIdentity, Record, SampleRequest
-from reasonbench.run import Silent, load_task, open_engine
+from reasonbench.run import Silent, load_task, loading, open_engine
 from reasonbench.specs import RunSpec, SamplingSpec
 from reasonbench.store import Store
 from reasonbench.store.database import STORE_FILE
@@ -119,7 +119,7 @@ def dry_run(
     """
     reporter = reporter or Silent()
     tasks = [load_task(name) for name in dict.fromkeys(spec.tasks)]
-    reporter.say(f"loading {spec.model.id} with {spec.engine.name}")
+    reporter.say(loading(spec))
     with open_engine(spec) as engine:
         planned = plan_run(spec, tasks, engine)
         stored = _Stored(directory, planned)

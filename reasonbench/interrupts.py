@@ -25,7 +25,8 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
     _pressed += 1
     if _pressed > 1:
         with contextlib.suppress(OSError, ValueError):
-            os.write(2, b"\nstopped at once; what was committed is safe\n")
+            cursor = b"\x1b[?25h" if os.isatty(2) else b""  # a progress bar had hidden it
+            os.write(2, b"\nstopped at once; what was committed is safe\n" + cursor)
         os._exit(INTERRUPTED)
     with contextlib.suppress(OSError, ValueError):
         os.write(2, b"\nstopping; Ctrl-C again stops at once\n")

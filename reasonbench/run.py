@@ -110,7 +110,7 @@ def execute(
     plugins.ENGINES.get(spec.engine.name)
     refuse(spec)
     with Store.create(directory) as store:
-        reporter.say(f"loading {spec.model.id} with {spec.engine.name}")
+        reporter.say(loading(spec))
         with open_engine(spec) as engine:
             planned = plan_run(spec, tasks, engine)
             plan_id = _record_plan(store, planned, reporter)
@@ -196,6 +196,12 @@ def load_task(reference: str) -> Task:
             f"task {reference!r} cannot be loaded: {type(error).__name__}: {error}",
             hint="reasonbench tasks validate says more",
         ) from error
+
+
+def loading(spec: RunSpec) -> str:
+    """Return the sentence for the time in which a run's model loads."""
+    where = f", {spec.engine.replicas} times on Ray" if spec.engine.ray is not None else ""
+    return f"loading {spec.model.id} with {spec.engine.name}{where}"
 
 
 @contextlib.contextmanager

@@ -92,7 +92,8 @@ class EngineSpec(Spec, frozen=True, kw_only=True):
     args: dict[str, Any] = {}
     """Further arguments, passed to the engine as they are."""
     ray: str | None = None
-    """Run on a Ray cluster: its address, or ``auto`` for the one that is there or a local one."""
+    """Run on a Ray cluster of which this machine is a node: its address, ``auto`` for the one
+    that is there or else one started here, ``local`` for one started here."""
     replicas: PositiveInt = 1
     """Engines on that cluster, each with the model loaded."""
 

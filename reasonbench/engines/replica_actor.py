@@ -10,6 +10,7 @@ Nothing here imports Ray.
 
 import contextlib
 import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +28,26 @@ from reasonbench.specs import EngineSpec, ModelSpec, SamplingSpec
 MOST_UNREAD = 256
 """Requests that wait for the engine in a replica, at most; never more than a batch."""
 CLOSING_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a replica needs of the process that asked for it, as far as its node has it."""
+
+    folder: str
+    """Working folder: a model may be given by a relative path."""
+    path: tuple[str, ...]
+    """Where modules are looked for: an engine may be a plugin that stands there."""
+    environment: Mapping[str, str]
+    """Variables for libraries; those that the node sets itself stay."""
+
+    def take_over(self) -> None:
+        """Make this process's surroundings like that."""
+        for name, value in self.environment.items():
+            os.environ.setdefault(name, value)
+        sys.path += [p for p in self.path if p and p not in sys.path and os.path.exists(p)]
+        with contextlib.suppress(OSError):
+            os.chdir(self.folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +97,8 @@ class _StoppedError(Exception):
 class Replica:
     """One engine.  Every method may be called from any thread and waits for its answer."""
 
-    def __init__(
-        self, model: ModelSpec, engine: EngineSpec, folder: str, environment: Mapping[str, str]
-    ) -> None:
-        for name, value in environment.items():
-            os.environ.setdefault(name, value)  # what the node sets itself is right there
-        with contextlib.suppress(OSError):
-            os.chdir(folder)  # a model may be given by a relative path
+    def __init__(self, model: ModelSpec, engine: EngineSpec, around: Surroundings) -> None:
+        around.take_over()
         self._spec = engine
         self._most_unread = min(engine.batch_size, MOST_UNREAD)
         self._changed = threading.Condition()

@@ -23,10 +23,9 @@ from reasonbench.engines.rendering import sampling_failure
 from reasonbench.errors import EngineError
 from reasonbench.records import Completion, Failure, SampleRequest
 
-BATCHES = 5
-"""Batches on loan to one replica at most; the vLLM engine reads three and a bit ahead."""
-RUN = 64
-"""A loan is this much larger at most, not to part requests of one prompt."""
+BATCHES = 6
+"""Batches on loan to one replica at most; the vLLM engine reads three ahead, and up to two
+wait in its replica.  An engine that reads further is told that there is no more, for now."""
 DEATHS = 2
 """Deaths in whose flight a request may be before it is drawn apart."""
 
@@ -71,7 +70,10 @@ class Pool:
         return lease, given
 
     def extend(self, lease: Lease, room: int, replicas: int) -> list[SampleRequest]:
-        """Return what the replica draws next, about ``room`` requests; nothing closes the lease."""
+        """Return what the replica draws next; an empty answer closes the lease.
+
+        About ``room`` requests, and up to a batch more so as not to part those of one prompt.
+        """
         share = BATCHES * self._batch_size
         self._look_ahead(share * replicas)
         left = len(self._waiting) + sum(len(other.owed) for other in self._leases | {lease})
@@ -80,7 +82,7 @@ class Pool:
         while self._waiting and not lease.closed and len(given) < most:
             request = self._waiting[0]
             over = len(given) - room
-            if over >= RUN or (over >= 0 and not follows(given[-1], request)):
+            if over >= self._batch_size or (over >= 0 and not follows(given[-1], request)):
                 break
             given.append(self._waiting.popleft())
         lease.owed.update((r.key, r) for r in given)
@@ -110,8 +112,8 @@ class Pool:
     def lose(self, lease: Lease) -> list[Failure]:
         """End the lease of a replica that died; return what can never be drawn."""
         self._leases.discard(lease)
-        lost, lost_keys = list(lease.owed.values()), list(lease.owed)
-        self._deaths.update(lost_keys)
+        lost = list(lease.owed.values())
+        self._deaths.update(r.key for r in lost)
         if lease.suspect:
             if len(lost) == 1:
                 return [sampling_failure(lost[0], self._fatal(lost[0]))]

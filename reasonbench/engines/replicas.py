@@ -12,6 +12,7 @@ outcome; only then does that replica begin another.
 """
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 import msgspec
 
 from reasonbench.engines.ray_cluster import connect, share
-from reasonbench.engines.replica_actor import CLOSING_SECONDS, Loaded, News, Replica
+from reasonbench.engines.replica_actor import CLOSING_SECONDS, Loaded, News, Replica, Surroundings
 from reasonbench.engines.replica_pool import Lease, Pool
 from reasonbench.engines.replica_slot import Phase, Slot, kill, reason
 from reasonbench.errors import EngineError, ReasonbenchError, SpecError
@@ -291,6 +292,7 @@ def _creator(model: ModelSpec, engine: EngineSpec) -> Callable[[], Any]:
     taken = share(engine, [node["Resources"] for node in ray.nodes() if node["Alive"]])
     inner = msgspec.structs.replace(engine, ray=None, replicas=1)
     environment = {k: v for k, v in os.environ.items() if k.startswith(PASSED_ON)}
+    around = Surroundings(os.getcwd(), tuple(map(os.path.abspath, sys.path)), environment)
     kind = ray.remote(Replica).options(
         num_cpus=taken.cpus,
         num_gpus=taken.gpus,
@@ -298,4 +300,4 @@ def _creator(model: ModelSpec, engine: EngineSpec) -> Callable[[], Any]:
         max_concurrency=CONCURRENCY,
         max_restarts=0,
     )
-    return lambda: kind.remote(model, inner, os.getcwd(), environment)
+    return lambda: kind.remote(model, inner, around)

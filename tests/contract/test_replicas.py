@@ -240,6 +240,17 @@ def test_a_replica_that_comes_back_different_is_refused(cluster, tmp_path):
             list(engine.sample(requests(8, 2), SAMPLING))
 
 
+def test_a_plugin_on_the_drivers_path_is_found_by_the_replicas(cluster, tmp_path, monkeypatch):
+    (tmp_path / "late_engine.py").write_text("from reasonbench_fakes import FakeEngine\n")
+    info = tmp_path / "late_engine-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: late-engine\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[reasonbench.engines]\nlate = late_engine:FakeEngine\n")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    with opened("late", replicas=1) as engine:
+        assert len(drawn(engine, requests(2, 2))) == 4
+
+
 def test_a_slow_replica_gets_less(cluster, tmp_path):
     with opened(folder=str(tmp_path), seconds=0.1, batch_size=2) as engine:
         drawn(engine, requests(50, 2))
