@@ -12,6 +12,7 @@ import msgspec
 from reasonbench import __version__, plugins
 from reasonbench.errors import PluginError, ReasonbenchError
 from reasonbench.run import library_versions
+from reasonbench.sandbox import probe_all, remedy
 
 LOW_DISK_GIB = 5.0
 GIB = 2**30
@@ -77,7 +78,7 @@ def examine() -> list[Finding]:
         Finding(what="machine", ok=True, found=_machine()),
         *_engines(),
         _gpu(),
-        _sandbox(),
+        *_sandbox(),
         _disk(Path.cwd()),
         Finding(
             what="libraries",
@@ -128,33 +129,19 @@ def _gpu() -> Finding:
     return Finding(what="GPU", ok=True, found="; ".join(done.stdout.strip().splitlines()) or "none")
 
 
-def _sandbox() -> Finding:
-    bwrap = shutil.which("bwrap")
-    if bwrap is None:
-        return Finding(
-            what="sandbox",
-            ok=False,
-            found="bubblewrap is not installed",
-            hint="coding tasks will need it: apt-get install bubblewrap",
+def _sandbox() -> list[Finding]:
+    """Return what each way of isolating untrusted code came to, tried for real."""
+    probes = probe_all()
+    help_ = "" if any(probe.ok for probe in probes) else remedy()
+    return [
+        Finding(
+            what=f"sandbox {probe.backend}",
+            ok=probe.ok,
+            found=f"passes its self-test ({probe.seconds:.1f} s)" if probe.ok else probe.why,
+            hint="" if probe.ok else help_,
         )
-    try:
-        done = subprocess.run(
-            [bwrap, "--ro-bind", "/", "/", "--unshare-all", "true"],
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        return Finding(what="sandbox", ok=False, found=f"bwrap failed: {error}", hint="")
-    if done.returncode:
-        return Finding(
-            what="sandbox",
-            ok=False,
-            found=f"bwrap cannot make namespaces: {done.stderr.strip()[:200]}",
-            hint="allow user namespaces, or run outside the container",
-        )
-    return Finding(what="sandbox", ok=True, found=f"{bwrap}, namespaces can be made")
+        for probe in probes
+    ]
 
 
 def _disk(folder: Path) -> Finding:

@@ -11,6 +11,7 @@
     ├── TaskError                         5   problems that cannot be loaded or rendered
     ├── EngineError                       5   a model that cannot load or sample
     ├── GraderError                       5   a grader's worker that cannot run
+    ├── SandboxUnavailableError           5   nothing here can isolate untrusted code
     ├── TraceError                        5   teacher traces that cannot be read
     └── StoreError                        5
         ├── StoreLockedError              5   another process owns the run directory

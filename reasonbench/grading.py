@@ -9,8 +9,28 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from reasonbench.errors import GraderError
 from reasonbench.graders.pool import GraderPool
-from reasonbench.records import Completion, Failure, Grade, Problem
+from reasonbench.records import Completion, Failure, FinishReason, Grade, Problem, Verdict
 from reasonbench.store import Store
+
+
+def completion_of(problem: Problem, answer: str, sample_index: int = 0) -> Completion:
+    """Return a completion that gives an answer and nothing else, for trying a grader."""
+    return Completion(
+        key=f"{problem.task}/{problem.id}#{sample_index}",
+        task=problem.task,
+        problem_id=problem.id,
+        sample_index=sample_index,
+        text=f"<think>\n</think>\n\\boxed{{{answer}}}",
+        finish_reason=FinishReason.STOP,
+        n_prompt_tokens=0,
+        n_tokens=0,
+        seed=0,
+        engine="gold",
+    )
+
+
+def _is_correct(outcome: Grade | Failure) -> bool:
+    return isinstance(outcome, Grade) and outcome.verdict is Verdict.CORRECT
 
 
 class Grading:
@@ -37,6 +57,16 @@ class Grading:
         self.identities = {task: pool.identity for task, pool in self._pool_of.items()}
         self.n_graded = 0
         self.n_failed = 0
+
+    def check_golds(self, problems: Iterable[Problem]) -> list[Grade | Failure]:
+        """Grade every gold answer against itself; return what is not called correct."""
+        refused: list[Grade | Failure] = []
+        gold = [p for p in problems if p.target is not None]
+        for pool in self._pools.values():
+            mine = [p for p in gold if self._pool_of[p.task] is pool]
+            outcomes = pool.grade_all((p, completion_of(p, p.target or "")) for p in mine)
+            refused += [o for o in outcomes if not _is_correct(o)]
+        return refused
 
     def offer(self, pairs: Iterable[tuple[Problem, Completion]]) -> None:
         """Grade those completions that a pool has room for, and collect what is done."""

@@ -264,13 +264,15 @@ class Grade(Record, frozen=True, kw_only=True):
     verdict: Verdict
     """The verdict."""
     reason: str
-    """``ok``, or why not: wrong, no_answer, truncated, timeout, unparsed_target ..."""
+    """``ok``, or why not: wrong, no_answer, truncated, timeout, gold_unparsed ..."""
     answer: str | None
     """Answer as extracted."""
     grader: str
     """Identity of the grader: name and version."""
     layer: str = ""
     """Part of the grader that decided, where it has several."""
+    seconds: float | None = None
+    """Time that judging took."""
     detail: str = ""
     """What a reader of this grade should know."""
 

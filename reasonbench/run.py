@@ -27,7 +27,7 @@ from reasonbench.planning import (
     refuse,
 )
 from reasonbench.protocols import Engine, Reporter, Task
-from reasonbench.records import Estimate, Plan, Problem, Session
+from reasonbench.records import Estimate, Failure, Plan, Problem, Session
 from reasonbench.results import RunResult
 from reasonbench.sampling import Sampler
 from reasonbench.scoreboard import Scoreboard
@@ -125,7 +125,10 @@ def execute(
                 )
                 board.add(grade for grade, _ in store.grades(plan_id, grading.identities))
                 with contextlib.closing(grading):
-                    Sampler(store, planned, engine, grading, board, reporter).run()
+                    _check_golds(grading, planned.problems, reporter)
+                    Sampler(
+                        store, planned, engine, grading=grading, board=board, reporter=reporter
+                    ).run()
                     _grade_rest(grading, reporter)
         return examined(store, summarize(store, plan_id))
 
@@ -252,6 +255,20 @@ def _moved(store: Store, previous: Plan, planned: Planned) -> bool:
     }
     now = (((a.problem.task, a.problem.id), next(a.completion_keys())) for a in planned.asked)
     return any(before.get(problem, key) != key for problem, key in now)
+
+
+def _check_golds(grading: Grading, problems: Sequence[Problem], reporter: Reporter) -> None:
+    """Say which gold answers their own grader does not call right, before anything is drawn."""
+    refused = grading.check_golds(problems)
+    if not refused:
+        return
+    first = refused[0]
+    why = first.message if isinstance(first, Failure) else first.reason
+    reporter.say(
+        f"{len(refused):,} gold answers are not graded correct by their own grader, so no "
+        f"completion may be: {first.task}/{first.problem_id} ({why})"
+        + (", ..." if len(refused) > 1 else "")
+    )
 
 
 def _grade_rest(grading: Grading, reporter: Reporter) -> None:

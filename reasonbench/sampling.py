@@ -40,6 +40,7 @@ class Sampler:
         store: Store,
         planned: Planned,
         engine: Engine,
+        *,
         grading: Grading,
         board: Scoreboard,
         reporter: Reporter,

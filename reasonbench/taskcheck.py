@@ -10,8 +10,9 @@ from collections.abc import Sequence
 import msgspec
 
 from reasonbench.graders.pool import GraderPool
+from reasonbench.grading import completion_of
 from reasonbench.protocols import Task
-from reasonbench.records import Completion, Failure, FinishReason, Problem, Verdict
+from reasonbench.records import Failure, Problem, Verdict
 
 MAX_COMPLAINTS = 10
 """Complaints of one kind that are spelt out."""
@@ -41,8 +42,8 @@ def check_task(task: Task, *, limit: int | None = None, workers: int = 1) -> Tas
     problems = [p for i, p in enumerate(task.problems()) if limit is None or i < limit]
     gold = [p for p in problems if p.target is not None]
     complaints = _about_problems(problems)
-    requests = [(p, _answer(p, p.target or "", 0)) for p in gold]
-    requests += [(p, _answer(p, corrupted(p.target or ""), 1)) for p in gold]
+    requests = [(p, completion_of(p, p.target or "")) for p in gold]
+    requests += [(p, completion_of(p, corrupted(p.target or ""), 1)) for p in gold]
     with GraderPool(task.spec.grader, workers=workers) as pool:
         for outcome in pool.grade_all(requests):
             if isinstance(outcome, Failure):
@@ -70,21 +71,6 @@ def check_task(task: Task, *, limit: int | None = None, workers: int = 1) -> Tas
 def corrupted(target: str) -> str:
     """Return an answer that is surely another one than ``target``."""
     return f"({target}) + 1"
-
-
-def _answer(problem: Problem, answer: str, index: int) -> Completion:
-    return Completion(
-        key=f"{problem.id}#{index}",
-        task=problem.task,
-        problem_id=problem.id,
-        sample_index=index,
-        text=f"<think>\n</think>\n\\boxed{{{answer}}}",
-        finish_reason=FinishReason.STOP,
-        n_prompt_tokens=0,
-        n_tokens=0,
-        seed=0,
-        engine="gold",
-    )
 
 
 def _about_problems(problems: Sequence[Problem]) -> list[str]:

@@ -24,6 +24,7 @@ COMMANDS = {
     "audit": "reasonbench.cli.audit:audit",
     "run": "reasonbench.cli.run:run",
     "regrade": "reasonbench.cli.run:regrade",
+    "grade": "reasonbench.cli.grade:grade",
     "report": "reasonbench.cli.report:report",
     "tasks": "reasonbench.cli.tasks:tasks",
     "plugins": "reasonbench.cli.info:plugins",

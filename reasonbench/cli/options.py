@@ -81,7 +81,9 @@ def run_options(function: F) -> F:
             metavar="KEY=VALUE",
             help="Passed to the engine.",
         ),
-        click.option("--ray", metavar="ADDRESS", help="Run on a Ray cluster; auto finds or starts one."),
+        click.option(
+            "--ray", metavar="ADDRESS", help="Run on a Ray cluster; auto finds one or starts it."
+        ),
         click.option("--replicas", type=int, help="Engines on that cluster.  [default: 1]"),
         click.option("--revision", help="Hub revision of the model."),
         click.option(

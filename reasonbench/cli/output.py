@@ -50,7 +50,12 @@ def console(*, stderr: bool = False) -> Console:
 def print_json(value: Any) -> None:
     """Print one JSON document; what does not show is escaped, which leaves the data as it is."""
     text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
-    click.echo(_UNSAFE.sub(_escaped, text))
+    click.echo(escaped(text))
+
+
+def escaped(text: str) -> str:
+    """Return JSON in which what does not show is escaped; it means the same."""
+    return _UNSAFE.sub(_escaped, text)
 
 
 def _escaped(match: re.Match[str]) -> str:

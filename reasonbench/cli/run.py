@@ -65,15 +65,31 @@ def run(
 @click.argument("run_directory", type=click.Path(path_type=Path))
 @click.option("--grader", help="Judge every task with this grader from now on.")
 @click.option("--reload-tasks", is_flag=True, help="Read the tasks again, for corrected answers.")
+@click.option("--beside", metavar="GRADER", help="Compare with a second grader; scores stay.")
 @click.option("--workers", type=click.IntRange(min=1), help="Grader processes.")
 @output_options
 def regrade(
-    run_directory: Path, grader: str | None, reload_tasks: bool, workers: int | None, output: str
+    run_directory: Path,
+    *,
+    grader: str | None,
+    reload_tasks: bool,
+    beside: str | None,
+    workers: int | None,
+    output: str,
 ) -> None:
-    """Grade the stored completions of a run again, without a model."""
+    """Grade the stored completions of a run again, without a model.
+
+    With --beside, a second grader judges them too, and the two are compared: where they
+    disagree, and the score if only what both call correct counts, or what either does.
+    """
     from reasonbench import run as runs
     from reasonbench.cli.talk import Talk
 
+    if beside is not None:
+        if grader is not None or reload_tasks:
+            raise click.UsageError("--beside changes no grade of the run: give it alone")
+        _compare(run_directory, beside, workers, output)
+        return
     with Talk() as talk:
         result = runs.regrade(
             run_directory,
@@ -84,6 +100,47 @@ def regrade(
             command=sys.argv,
         )
     show_run(result, output)
+
+
+def _compare(directory: Path, grader: str, workers: int | None, output: str) -> None:
+    from reasonbench.beside import grade_beside
+    from reasonbench.cli.output import print_json, print_table
+    from reasonbench.cli.talk import Talk
+    from reasonbench.report.text import interval, one_line, percent
+
+    with Talk() as talk:
+        compared = grade_beside(directory, grader, reporter=talk, workers=workers)
+    if output == "json":
+        print_json(compared)
+        return
+    for task in compared:
+        first, second = task.graders
+        rows = [
+            ("both correct", f"{task.n_both:,}"),
+            (f"only {first}", f"{task.n_first_only:,}"),
+            (f"only {second}", f"{task.n_second_only:,}"),
+            ("neither", f"{task.n_neither:,}"),
+            ("without two verdicts", f"{task.n_left_out:,}"),
+        ]
+        for name, estimate in (("strict", task.strict), ("lenient", task.lenient)):
+            if estimate is not None:
+                score = f"{percent(estimate.value)} ({interval(estimate.superpopulation)})"
+                rows.append((f"pass@1, {name}", score))
+        print_table(f"{task.task}: {first} and {second}", ("", "completions"), rows)
+        if task.disagreements:
+            print_table(
+                f"the first {len(task.disagreements)} of {task.n_disagreements:,} disagreements",
+                ("problem", "sample", "target", first, second),
+                [
+                    (
+                        d.problem_id,
+                        str(d.sample_index),
+                        one_line(d.target or "-", 80),
+                        *(one_line(f"{g.reason}: {g.answer}", 80) for g in (d.first, d.second)),
+                    )
+                    for d in task.disagreements
+                ],
+            )
 
 
 def show_run(result: "RunResult", output: str) -> None:

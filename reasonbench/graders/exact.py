@@ -1,6 +1,7 @@
 """The answer must be the target, but for white space, case and Unicode spelling.
 
-The answer is the last box, else the last line after the thinking part.
+The answer is the last box, else the last line after the thinking part; several boxes that
+are meant together are one answer, and ``ambiguous`` if only one of them is the target.
 """
 
 import unicodedata
@@ -25,13 +26,15 @@ class ExactGrader:
         if (withheld := judging.filtered(completion, self.identity)) is not None:
             return withheld
         if problem.target is None:
-            return judging.ungraded(
-                completion, self.identity, "unparsed_target", detail="no target"
-            )
+            return judging.without_gold(completion, self.identity)
         found = judging.final_answer(completion, fallback="line")
         if found.answer is None:
             return judging.without_answer(completion, self.identity, found.state)
-        answer = normalise(found.answer)
-        if answer in (normalise(problem.target), normalise(gold_answer(problem.target))):
-            return judging.correct(completion, self.identity, found.answer)
-        return judging.incorrect(completion, self.identity, "wrong", found.answer)
+        golds = {normalise(problem.target), normalise(gold_answer(problem.target))}
+        answer = found.whole or found.answer
+        if normalise(answer) in golds:
+            return judging.correct(completion, self.identity, answer)
+        some = any(normalise(box) in golds for box in found.boxes)
+        return judging.incorrect(
+            completion, self.identity, "ambiguous" if some else "wrong", answer
+        )

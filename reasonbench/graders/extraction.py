@@ -6,14 +6,16 @@ instruction "put the answer in \boxed{}" and correct themselves.  A text that wa
 by the token limit is read for complete boxes alone, since its last line, or a box without
 braces at its very end, may lack its tail.
 
-Not covered: hedges ("3 or 5") and several boxes that are meant together.
+Boxes with nothing but a comma, 'and', 'or' or a label between them are meant together, and
+all of them are given.  Whether several answers, or a hedge as '3 or 5', can be right is for
+the grader to say, who knows the gold answer.
 """
 
 import dataclasses
 import enum
 import re
 
-VERSION = "extraction-2"
+VERSION = "extraction-3"
 """Part of every grader's identity; raised whenever any text may give another answer."""
 
 TAGS = (
@@ -60,6 +62,13 @@ class Extraction:
     """``boxed``, ``stated``, ``line`` or ``nothing``."""
     state: ThinkingState
     """Which marks of the thinking part were there."""
+    boxes: tuple[str, ...] = ()
+    """The last boxes that are meant together, in their order; ``answer`` is the last."""
+
+    @property
+    def whole(self) -> str | None:
+        """The answer, with all the boxes that are meant together."""
+        return ", ".join(self.boxes) if len(self.boxes) > 1 else self.answer
 
 
 def split_thinking(text: str, prefilled: bool = False) -> Thinking:
@@ -96,7 +105,14 @@ def _marks(text: str) -> tuple[str, str]:
 
 
 _PART = r"\s?(?:\{[^{}]{0,80}\}|\d)"
-_BARE = r"\\[dtc]?frac" + _PART + _PART + r"|\\[A-Za-z]{1,20}(?![A-Za-z{])|[^\s${}\\]*"
+_BARE = (
+    r"\\[dtc]?frac"
+    + _PART
+    + _PART
+    + r"|\\(?:sqrt(?:\[[^\[\]]{0,9}\])?|text[a-z]{0,2}|math[a-z]{2,3})"
+    + _PART
+    + r"|\\[A-Za-z]{1,20}(?![A-Za-z{])|[^\s${}\\]*"
+)
 _TOKEN = re.compile(
     r"\\\\?(?P<box>boxed|fbox)(?![A-Za-z])\s*(?:(?P<open>\{)|(?P<bare>" + _BARE + r"))"
     r"|\\.|(?P<left>\{)|(?P<right>\})",
@@ -116,28 +132,80 @@ def last_boxed(text: str, *, truncated: bool = False) -> str | None:
         truncated: whether the text was cut off; a box without braces at its end is then
             not complete.
     """
+    boxes = last_boxes(text, truncated=truncated)
+    return boxes[-1] if boxes else None
+
+
+def last_boxes(text: str, *, truncated: bool = False) -> tuple[str, ...]:
+    """Return the last complete box and those before it that are meant together with it.
+
+    A box that says the same again is not repeated.
+    """
     if "boxed" not in text and "fbox" not in text:
-        return None
-    best_start, best = -1, None
-    stack: list[int] = []
+        return ()
+    boxes = _boxes(text, truncated)
+    if not boxes:
+        return ()
+    at = max(range(len(boxes)), key=lambda i: boxes[i].start)
+    together = [boxes[at]]
+    # Boxes that hold the last one end after it, and are passed over.
+    for box in reversed(boxes[:at]):
+        gap = text[box.end : together[-1].command]
+        if box.end > together[-1].command or len(gap) > _MAX_GAP or not _GAP.fullmatch(gap):
+            break
+        together.append(box)
+        if len(together) > _MAX_TOGETHER:
+            break
+    return tuple(dict.fromkeys(box.content for box in reversed(together)))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Box:
+    command: int
+    start: int
+    end: int
+    content: str
+
+
+_MAX_GAP = 60
+_MAX_TOGETHER = 20
+_GAP = re.compile(
+    r"(?:[\s$,;.&*]|\\[()\[\],;:!\\ ]|\\q?quad|\\hspace\{[^{}]*\})*"
+    r"(?:(?:\\text\{ *(?:and|or) *\}|and|or)(?:[\s$,;*]|\\[()\[\],;:! ]|\\q?quad)*)?"
+    r"(?:[-\u2022]?\s*(?:\(?[a-z0-9]{1,3}\)|[a-z0-9][.:])[\s$*]*)?"
+    r"(?:[A-Za-z](?:_\{?\w\}?)?\s*=\s*)?[\s$({\[]*"
+)
+
+
+def _boxes(text: str, truncated: bool) -> list[_Box]:
+    """Return the complete boxes that hold something, in the order in which they end."""
+    boxes: list[_Box] = []
+    latest = -1
+    stack: list[tuple[int, int]] = []
     for token in _TOKEN.finditer(text):
         if token["left"]:
-            stack.append(-1)
+            stack.append((-1, -1))
         elif token["right"]:
-            start = stack.pop() if stack else -1
-            content = text[start : token.start()].strip() if start > best_start else ""
+            command, start = stack.pop() if stack else (-1, -1)
+            # A box around one that is complete already is not the innermost.
+            content = text[start : token.start()].strip() if start > latest else ""
             if content:
-                best_start, best = start, content
+                latest = start
+                boxes.append(_Box(command, start, token.end(), content))
         elif token["open"]:
-            stack.append(token.end())
+            stack.append((token.start(), token.end()))
         elif token["bare"] and not (truncated and token.end() == len(text)):
             content = token["bare"].rstrip(".,;:")
             if content:
-                best_start, best = token.end(), content
-    return best
+                latest = token.end()
+                boxes.append(_Box(token.start(), token.end(), token.end(), content))
+    return boxes
 
 
-_STATED = re.compile(r"\banswer[*_]{0,3}(?: is\b|:)", re.IGNORECASE | re.ASCII)
+_STATED = re.compile(
+    r"\b(?:answer|correct (?:option|choice))[*_]{0,3}(?: is\b|:)", re.IGNORECASE | re.ASCII
+)
+_CHOICE_LINE = re.compile(r"\(?[A-J]\)?")
 _FILLER = re.compile(r"[\s*_:]*(?:therefore|thus|then|hence|simply|just)\b,?", re.IGNORECASE)
 _FORMULA = re.compile(r"[\s*_:]*(\$\$?)[^$]+\1[*_]*")
 _ENDS = re.compile(
@@ -196,7 +264,7 @@ def final_line(text: str) -> str | None:
 
 
 def bare_line(text: str) -> str | None:
-    """Return the last line if it is nothing but a number or one formula, or None."""
+    """Return the last line if it is nothing but a number, a formula or a choice, or None."""
     line = final_line(text)
     if line is None or len(line) > 400:
         return None
@@ -204,7 +272,7 @@ def bare_line(text: str) -> str | None:
     if len(plain) > 2 and plain[0] == plain[-1] == "$" and plain.count("$") in (2, 4):
         return plain.strip("$").strip() or None
     plain = plain.strip("$ .")
-    return plain if _BARE_LINE.fullmatch(plain) else None
+    return plain if _BARE_LINE.fullmatch(plain) or _CHOICE_LINE.fullmatch(plain) else None
 
 
 def _trim(said: str) -> str:
@@ -230,9 +298,9 @@ def extract(
     """
     thinking = split_thinking(text, prefilled)
     said = thinking.answer_text
-    boxed = last_boxed(said, truncated=truncated)
-    if boxed is not None:
-        return Extraction(boxed, "boxed", thinking.state)
+    boxes = last_boxes(said, truncated=truncated)
+    if boxes:
+        return Extraction(boxes[-1], "boxed", thinking.state, boxes)
     if not truncated and fallback == "stated":
         stated = stated_answer(said)
         if stated is not None:

@@ -10,8 +10,8 @@ from reasonbench.records import Completion, FinishReason, Grade, Verdict
 
 DETAIL_LIMIT = 500
 """Most characters of a grade's detail."""
-NO_TARGET = "unparsed_target"
-"""Reason of a grade without a verdict: the target is missing or cannot be read."""
+GOLD_UNPARSED = "gold_unparsed"
+"""Reason of a grade without a verdict: the gold answer is missing or cannot be read."""
 ANSWER_LIMIT = 2_000
 """Most characters of an answer that are kept in its grade."""
 
@@ -24,6 +24,7 @@ def grade_as(
     reason: str,
     answer: str | None,
     detail: str,
+    layer: str = "",
 ) -> Grade:
     """Return a grade of ``completion``."""
     return Grade(
@@ -35,32 +36,65 @@ def grade_as(
         reason=reason,
         answer=answer if answer is None else answer[:ANSWER_LIMIT],
         grader=grader,
+        layer=layer,
         detail=detail[:DETAIL_LIMIT],
     )
 
 
-def correct(completion: Completion, grader: str, answer: str, detail: str = "") -> Grade:
+def correct(
+    completion: Completion, grader: str, answer: str, detail: str = "", *, layer: str = ""
+) -> Grade:
     """Return the grade of a right answer."""
     return grade_as(
-        completion, grader, verdict=Verdict.CORRECT, reason="ok", answer=answer, detail=detail
+        completion,
+        grader,
+        verdict=Verdict.CORRECT,
+        reason="ok",
+        answer=answer,
+        detail=detail,
+        layer=layer,
     )
 
 
 def incorrect(
-    completion: Completion, grader: str, reason: str, answer: str | None, detail: str = ""
+    completion: Completion,
+    grader: str,
+    reason: str,
+    answer: str | None,
+    detail: str = "",
+    *,
+    layer: str = "",
 ) -> Grade:
     """Return the grade of an answer that is wrong, for ``reason``."""
     return grade_as(
-        completion, grader, verdict=Verdict.INCORRECT, reason=reason, answer=answer, detail=detail
+        completion,
+        grader,
+        verdict=Verdict.INCORRECT,
+        reason=reason,
+        answer=answer,
+        detail=detail,
+        layer=layer,
     )
 
 
 def ungraded(
-    completion: Completion, grader: str, reason: str, answer: str | None = None, detail: str = ""
+    completion: Completion,
+    grader: str,
+    reason: str,
+    answer: str | None = None,
+    detail: str = "",
+    *,
+    layer: str = "",
 ) -> Grade:
     """Return the grade of a completion about which nothing can be said."""
     return grade_as(
-        completion, grader, verdict=Verdict.UNGRADED, reason=reason, answer=answer, detail=detail
+        completion,
+        grader,
+        verdict=Verdict.UNGRADED,
+        reason=reason,
+        answer=answer,
+        detail=detail,
+        layer=layer,
     )
 
 
@@ -71,11 +105,16 @@ def filtered(completion: Completion, grader: str) -> Grade | None:
     return ungraded(completion, grader, "filtered", detail="the engine withheld the text")
 
 
+def without_gold(completion: Completion, grader: str) -> Grade:
+    """Return the grade of a completion of a problem that has no gold answer."""
+    return ungraded(completion, grader, GOLD_UNPARSED, detail="the problem has no gold answer")
+
+
 def without_answer(completion: Completion, grader: str, state: ThinkingState) -> Grade:
     """Return the grade of a completion that holds no final answer."""
     reason = "truncated" if completion.finish_reason is FinishReason.LENGTH else "no_answer"
     detail = "the thinking part is not closed" if state is ThinkingState.UNCLOSED else ""
-    return incorrect(completion, grader, reason, None, detail)
+    return incorrect(completion, grader, reason, None, detail, layer="extraction")
 
 
 def final_answer(completion: Completion, fallback: str = "none") -> Extraction:

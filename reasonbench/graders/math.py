@@ -1,135 +1,48 @@
-r"""Mathematical equality of the final answer and the target.
+r"""Mathematical equality of the final answer and the target, in layers.
 
-Three layers, the first that can decide does, and the grade's detail names it:
+Extraction, then the layers of ``reasonbench.graders.maths``; ``Grade.layer`` names the one
+that decided: ``extraction``, ``text``, ``words``, ``number``, ``unit``, ``structure``,
+``cost`` or ``math-verify``.  ``Grade.reason`` is one of
 
-``text``
-    the same text but for spelling (spaces, ``\left``, ``\dfrac``, dollar signs).
-``number``
-    both are integers, decimals, fractions or mixed numbers, perhaps with a unit or a
-    multiple ('5 million'): compared exactly, as fractions.
-``math-verify``
-    anything else, gold first; what it calls equal is checked again at 60 digits, since it
-    rounds at six.
+``ok``; ``wrong``; ``no_answer`` and ``truncated`` (see ``judging``);
+``ambiguous``
+    several answers were given, and only some of them are right.
+``unparsed``
+    an answer that nothing can read.
+``too_big``
+    an answer that is not given to SymPy, since it could not be stopped.
+``gold_unparsed``
+    no verdict: the gold answer is missing or cannot be read.
+``timeout``, ``memory``, ``crashed``
+    the worker had to be given up (see ``pool``).
 
-A target that nothing can read gives ``unparsed_target`` and no verdict.  math-verify is
-given LaTeX only: its reader of plain expressions goes through ``sympy.parse_expr``, which
-evaluates text as code.  It runs without a timeout of its own, which would need signals;
-the pool kills the process instead.  Not covered: tolerances, and several answers at once.
+What the data set may say is in the problem's metadata (see ``maths.options``).  Not covered:
+answers that need the problem's statement to be understood.
 """
 
 import functools
 import importlib.metadata
-import logging
-import re
-from collections.abc import Sequence
-from fractions import Fraction
-from typing import Any
 
 from reasonbench.graders import judging
-from reasonbench.graders.extraction import VERSION, gold_answer
+from reasonbench.graders.extraction import VERSION, Extraction, gold_answer, split_thinking
+from reasonbench.graders.maths import gold as golds
+from reasonbench.graders.maths import suspicion, symbolic
+from reasonbench.graders.maths.compare import compare
+from reasonbench.graders.maths.judgement import Judgement
+from reasonbench.graders.maths.numbers import MAX_DIGITS
+from reasonbench.graders.maths.options import DEFAULT, MathOptions, read_options
+from reasonbench.graders.maths.spelling import spelled
 from reasonbench.records import Completion, Grade, Problem
 
-RULES = "rules-2"
+__all__ = ["MathGrader", "check_gold", "gold_answer", "judge"]
+
+RULES = "rules-3"
 """Part of the identity; raised whenever any answer may be judged differently."""
 
 MAX_ANSWER = 1_000
-"""Longest answer that is parsed; no honest one comes near it."""
+"""Longest answer that is looked into, unless the gold answer is long as well."""
 
-_SPELLINGS = (
-    (re.compile(r"\\(?:left|right|[bB]ig[glr]?)(?![A-Za-z])"), ""),
-    (re.compile(r"\\(?:text|mathrm|textbf|mathbf|mbox|underline)\s*\{([^{}]*)\}"), r"\1"),
-    (re.compile(r"(?<=\d)(?:\\,|\{,\}|\\ |\\!,?|,\\!|\s)(?=\d{3}(?!\d))"), ""),
-    (re.compile(r"\\?\$"), ""),
-    (re.compile(r"(?<!\\)\\[,;:!> ]|~|\\q?quad(?![A-Za-z])"), " "),
-    (re.compile("[\u2212\u2013]"), "-"),
-    (re.compile(r"\s+"), " "),
-    # A space between two digits stays: '1 2' is not 12.
-    (re.compile(r"(?<![\d.]) | (?!\.?\d)"), ""),
-)
-_FRACTIONS = (
-    (re.compile(r"\\[dtc]frac(?![A-Za-z])"), r"\\frac"),
-    (re.compile(r"\\frac\s*(\d)\s*(\d)(?!\d)"), r"\\frac{\1}{\2}"),
-)
-_MIXED = re.compile(
-    r"(?<![A-Za-z\d.^_/\\])(?<!\\sqrt )(?P<whole>\d{1,3}(?:,\d{3})+|\d+)(?:"
-    r"(?:\s|\\[,;: ]|~)+(?P<top>\d+)/(?P<bottom>\d+)"
-    r"|(?:\s|\\[,;:! ]|~)*\\frac\s*\{\s*(?P<top2>\d+)\s*\}\s*\{\s*(?P<bottom2>\d+)\s*\}"
-    r")(?!\d|\.\d|\s*\^)"
-)
-_GAP = re.compile(r"[\d.] \.?\d")
-_NUMBER = re.compile(
-    r"(?P<sign>[-+]?)(?:(?P<fixed>\d*\.\d*)\\overline(?:\{(?P<repeat>\d+)\}|(?P<one>\d))"
-    r"|(?P<plain>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d*)?|\.\d+)"
-    r"(?:/(?P<under>\d+)|(?P<power>[eE][-+]?\d{1,3}))?|\\frac\{(?P<top>[-+]?\d+)\}\{(?P<bottom>\d+)\})"
-)
-_UNIT = re.compile(
-    r"\s*(\$?(?:[-+\d.,/]+|[-+]?\\frac\{\d+\}\{\d+\}))\$?"
-    r"((?:\s+(?!pi\b|or\b|and\b|over\b)[A-Za-z]{2,}){1,4})\s*\.?"
-)
-_IN_WORDS = (
-    (re.compile(r"\\(?:text|mathrm|textbf|mathbf|mbox)\s*\{([^{}]*)\}"), r" \1"),
-    (re.compile(r"\\\$"), "$"),
-    (re.compile(r"\\[,;:!> ]|~"), " "),
-)
-_MULTIPLES = {
-    "dozen": 12,
-    "hundred": 100,
-    "thousand": 10**3,
-    "million": 10**6,
-    "billion": 10**9,
-    "trillion": 10**12,
-}
-_OPERATOR = re.compile(
-    r"\b(?:plus|minus|times|divided|squared|cubed|factorial|sqrt|mod|to|than)\b", re.IGNORECASE
-)
-_BASED = re.compile(r"(?P<digits>[0-9A-Za-z]+)_\{?(?P<base>\d+)\}?")
-
-
-def plain(text: str) -> str:
-    """Return ``text`` without differences of spelling."""
-    text = _without_mixed(text)
-    for pattern, spelling in _SPELLINGS:
-        text = pattern.sub(spelling, text)
-    return text.removesuffix(".")
-
-
-def _without_mixed(text: str) -> str:
-    """Return ``text`` with its mixed numbers, as '1 1/2', written as fractions."""
-    for pattern, spelling in _FRACTIONS:
-        text = pattern.sub(spelling, text)
-    return _MIXED.sub(_improper, text) if len(text) <= MAX_ANSWER else text
-
-
-def _improper(found: re.Match[str]) -> str:
-    whole = int(found["whole"].replace(",", ""))
-    top, bottom = int(found["top"] or found["top2"]), int(found["bottom"] or found["bottom2"])
-    # '2\frac{5}{3}' is a product, and '12 345/2' a number with a thousands separator.
-    return f"\\frac{{{whole * bottom + top}}}{{{bottom}}}" if top < bottom else found[0]
-
-
-def number(text: str) -> Fraction | None:
-    """Return the exact value of a plain integer, decimal or fraction, or None."""
-    found = _NUMBER.fullmatch(text)
-    if found is None or len(text) > MAX_ANSWER:
-        return None
-    if found["fixed"]:
-        top, bottom = _repeating(found["fixed"], found["repeat"] or found["one"]), Fraction(1)
-    elif found["top"]:
-        top, bottom = Fraction(found["top"]), Fraction(found["bottom"])
-    else:
-        digits = found["plain"].replace(",", "") + (found["power"] or "")
-        top, bottom = Fraction(digits), Fraction(found["under"] or 1)
-    if not bottom:
-        return None
-    return -top / bottom if found["sign"] == "-" else top / bottom
-
-
-def _repeating(fixed: str, repeat: str) -> Fraction:
-    whole, _, decimals = fixed.partition(".")
-    scale = 10 ** len(decimals)
-    return Fraction(int((whole + decimals) or 0), scale) + Fraction(
-        int(repeat), scale * (10 ** len(repeat) - 1)
-    )
+_BEST = ("ok", "ambiguous", "wrong", "unparsed", "too_big", "gold_unparsed")
 
 
 class MathGrader:
@@ -139,172 +52,123 @@ class MathGrader:
         version = importlib.metadata.version("math-verify")
         self.identity = f"math/1+{RULES}+math-verify-{version}+{VERSION}"
         # Loaded now, so that no completion's time limit pays for it.
-        _library()
+        symbolic.read("x")
 
     def grade(self, problem: Problem, completion: Completion) -> Grade:
-        """Judge one completion."""
+        """Judge one completion.
+
+        Raises:
+            SpecError: the problem's grading options are wrong.
+        """
         if (withheld := judging.filtered(completion, self.identity)) is not None:
             return withheld
+        options = read_options(problem.metadata)
         if problem.target is None:
-            return judging.ungraded(
-                completion, self.identity, "unparsed_target", detail="no target"
-            )
+            return judging.without_gold(completion, self.identity)
         found = judging.final_answer(completion, fallback="stated")
-        if found.answer is None:
-            return judging.without_answer(completion, self.identity, found.state)
-        reason, layer = judge(problem.target, found.answer)
-        detail = f"{layer}, {found.how}"
+        answer = found.whole
+        if answer is None:
+            grade = judging.without_answer(completion, self.identity, found.state)
+            told = self._suspicion(problem.target, completion, None, grade.reason)
+            detail = "; ".join(part for part in (grade.detail, told) if part)
+            return judging.incorrect(
+                completion, self.identity, grade.reason, None, detail, layer="extraction"
+            )
+        return self._graded(problem.target, completion, found, answer, options)
+
+    def check_gold(self, problem: Problem) -> str | None:
+        """Return why a problem's gold answer cannot be graded against (see ``check_gold``)."""
+        return check_gold(problem)
+
+    def _graded(
+        self,
+        target: str,
+        completion: Completion,
+        found: Extraction,
+        answer: str,
+        options: MathOptions,
+    ) -> Grade:
+        reason, layer = judge(target, answer, options=options)
         if reason == "ok":
-            return judging.correct(completion, self.identity, found.answer, detail)
-        if reason == "unparsed_target":
-            return judging.ungraded(completion, self.identity, reason, found.answer, detail)
-        return judging.incorrect(completion, self.identity, reason, found.answer, detail)
+            return judging.correct(completion, self.identity, answer, found.how, layer=layer)
+        if reason == judging.GOLD_UNPARSED:
+            detail = f"{found.how}; the gold answer cannot be read"
+            return judging.ungraded(completion, self.identity, reason, answer, detail, layer=layer)
+        told = self._suspicion(target, completion, answer, reason)
+        detail = f"{found.how}; {told}" if told else found.how
+        return judging.incorrect(completion, self.identity, reason, answer, detail, layer=layer)
+
+    def _suspicion(
+        self, target: str, completion: Completion, answer: str | None, reason: str
+    ) -> str:
+        said = split_thinking(completion.text, completion.thinking_prefilled).answer_text
+        told = (suspicion.suspected(g, said, answer, reason) for g in golds.accepted(target))
+        return next((text for text in told if text), "")
 
 
-def judge(target: str, answer: str, *, seconds: int | None = None) -> tuple[str, str]:
+def judge(
+    target: str, answer: str, *, seconds: float | None = None, options: MathOptions = DEFAULT
+) -> Judgement:
     """Compare an answer with a target.
 
     Args:
-        target: the gold answer, or a worked solution that ends in it.
+        target: the gold answer, a worked solution that ends in it, or a JSON list of accepted
+            answers.
         answer: the extracted answer.
-        seconds: math-verify's own time limit; None where the process can be killed.
+        seconds: time limit, by an alarm in the main thread; None where the process can be
+            killed.
+        options: what the data set says.
 
     Returns:
-        the reason (``ok``, ``wrong``, ``unparsed`` or ``unparsed_target``) and the layer
-        that decided.
+        the reason and the layer that decided.
     """
-    gold = gold_answer(target)
-    gold_plain, answer_plain = plain(gold), plain(answer)
-    if gold_plain and gold_plain == answer_plain:
-        return "ok", "text"
-    gold_number, answer_number = number(gold_plain), number(answer_plain)
-    if gold_number is None:
-        gold_number = _number_in_context(gold)
-    if gold_number is not None and answer_number is None:
-        answer_number = _number_in_context(answer)
-    if gold_number is not None and answer_number is not None:
-        return ("ok" if gold_number == answer_number else "wrong"), "number"
-    if _contradicts_itself(answer_plain) or _other_base(gold_plain, answer_plain):
-        return "wrong", "number"
-    if _is_operation(answer) != _is_operation(gold):
-        return "wrong", "number"
-    if bool(_GAP.search(gold_plain)) != bool(_GAP.search(answer_plain)):
-        return "wrong", "number"
-    if len(answer) > MAX_ANSWER:
-        return "unparsed", "length"
-    return _symbolic(_without_mixed(gold), _without_mixed(answer), seconds), "math-verify"
-
-
-def _number_in_context(answer: str) -> Fraction | None:
-    """Return the number of '18 dollars a day' or '5 million', or None."""
-    found = _with_unit(answer)
-    value = number(plain(found[1])) if found else None
-    if found is None or value is None or _is_operation(answer):
-        return None
-    words = found[2].lower().split()
-    while words and (multiple := _MULTIPLES.get(words[0].removesuffix("s"))):
-        value *= multiple
-        words.pop(0)
-    return None if any(word in _MULTIPLES for word in words) else value
-
-
-def _with_unit(answer: str) -> re.Match[str] | None:
-    if len(answer) >= MAX_ANSWER:
-        return None
-    text = _without_mixed(answer)
-    for pattern, spelling in _IN_WORDS:
-        text = pattern.sub(spelling, text)
-    return _UNIT.fullmatch(text)
-
-
-def _is_operation(answer: str) -> bool:
-    """Return whether a number is followed by an operation in words, as '7 times ten'."""
-    found = _with_unit(answer)
-    return found is not None and _OPERATOR.search(found[2]) is not None
-
-
-def _contradicts_itself(answer: str) -> bool:
-    """Return whether an answer equates different numbers; math-verify reads the last one."""
-    values = {number(side) for side in answer.split("=")} - {None}
-    return len(values) > 1
-
-
-def _other_base(gold: str, answer: str) -> bool:
-    """Return whether an answer names another base than the target; math-verify drops it."""
-    said = _BASED.fullmatch(answer)
-    if said is None:
-        return False
-    meant = _BASED.fullmatch(gold)
-    return said["base"] != (meant["base"] if meant else "10")
-
-
-@functools.lru_cache(maxsize=4096)
-def _symbolic(gold: str, answer: str, seconds: int | None) -> str:
-    library = _library()
-    gold_parsed = _parse(gold, seconds)
-    if not _is_read(gold_parsed) and not _is_words(gold):
-        return "unparsed_target"
-    answer_parsed = _parse(answer, seconds)
-    if not answer_parsed:
-        return "unparsed"
-    # strict=True, gold first: verify is not symmetric.
-    if not library.verify(list(gold_parsed), list(answer_parsed), timeout_seconds=seconds):
-        return "wrong" if _is_read(answer_parsed) or _is_words(gold) else "unparsed"
-    return "ok" if _equal_at_60_digits(gold_parsed[0], answer_parsed[0]) else "wrong"
-
-
-@functools.cache
-def _library() -> Any:
-    import math_verify
-
-    # It warns that its timeouts are off, once a process.
-    logging.getLogger("math_verify").setLevel(logging.ERROR)
-    return math_verify
-
-
-@functools.lru_cache(maxsize=4096)
-def _parse(text: str, seconds: int | None) -> tuple[Any, ...]:
-    library = _library()
-    config = [library.LatexExtractionConfig(boxed_match_priority=0)]
-    boxed = "\\boxed{" + text.strip().strip("$").removesuffix(".") + "}"
-    return tuple(library.parse(boxed, extraction_config=config, parsing_timeout=seconds))
-
-
-def _is_read(parsed: tuple[Any, ...]) -> bool:
-    return any(not isinstance(item, str) for item in parsed)
-
-
-def _is_words(text: str) -> bool:
-    return plain(text).replace("-", "").isalpha()
-
-
-def _equal_at_60_digits(gold: Any, answer: Any) -> bool:
-    """Return False where two constants are equal after rounding only.
-
-    Tuples, sets, intervals, equations and matrices of one shape are looked into.
-    """
-    import sympy  # type: ignore[import-untyped]
-
-    if isinstance(gold, sympy.MatrixBase) and isinstance(answer, sympy.MatrixBase):
-        return gold.shape != answer.shape or _all_equal(gold.flat(), answer.flat())
-    if isinstance(gold, sympy.FiniteSet) and isinstance(answer, sympy.FiniteSet):
-        return all(any(_equal_at_60_digits(g, a) for a in answer.args) for g in gold.args)
-    if not isinstance(gold, sympy.Expr) and isinstance(gold, sympy.Basic):
-        same = isinstance(answer, sympy.Basic) and gold.func == answer.func
-        return not same or _all_equal(gold.args, answer.args)
-    if not (isinstance(gold, sympy.Expr) and isinstance(answer, sympy.Expr)):
-        return True
-    if not (gold.is_number and answer.is_number):
-        return True
+    found: list[Judgement] = []
     try:
-        difference = abs(sympy.N(gold - answer, 60))
-        size = abs(sympy.N(gold, 60))
-        return bool(difference <= sympy.Float("1e-12") * size) or gold == answer
-    except (TypeError, ValueError, ArithmeticError):
-        return True
+        with symbolic.time_limit(seconds):
+            for gold in golds.accepted(target):
+                found.append(_judged(gold, answer, options))
+                if found[-1].reason == "ok":
+                    break
+    except symbolic.OutOfTimeError:
+        return Judgement("timeout", "math-verify")
+    return min(found, key=lambda judgement: _BEST.index(judgement.reason))
 
 
-def _all_equal(golds: Sequence[Any], answers: Sequence[Any]) -> bool:
-    if len(golds) != len(answers):
-        return True
-    return all(map(_equal_at_60_digits, golds, answers))
+@functools.lru_cache(maxsize=8192)
+def _judged(gold: str, answer: str, options: MathOptions) -> Judgement:
+    if gold.strip() and gold.strip() == answer.strip():
+        return Judgement("ok", "text")
+    if len(answer) > max(MAX_ANSWER, min(MAX_DIGITS, 2 * len(gold))) and not answer.isdecimal():
+        return Judgement("too_big", "cost")
+    if len(gold) > MAX_DIGITS or len(answer) > MAX_DIGITS:
+        return Judgement("too_big" if len(answer) > MAX_DIGITS else "gold_unparsed", "cost")
+    ours = spelled(gold)
+    if not ours:
+        return Judgement("gold_unparsed", "text")
+    found = compare(ours, spelled(answer), options)
+    if found.reason == "ok":
+        return found
+    # Only a gold answer that no layer can read is to blame.
+    if golds.fault(gold) is not None:
+        return Judgement("gold_unparsed", found.layer)
+    return Judgement("wrong", found.layer) if found.reason == "gold_unparsed" else found
+
+
+def check_gold(problem: Problem) -> str | None:
+    """Return in one sentence why a problem's gold answer cannot be graded, or None.
+
+    It must be readable, and right against itself.
+
+    Raises:
+        SpecError: the problem's grading options are wrong.
+    """
+    options = read_options(problem.metadata)
+    if problem.target is None:
+        return "the problem has no gold answer"
+    for gold in golds.accepted(problem.target):
+        if (said := golds.fault(gold)) is not None:
+            return f"the gold answer {gold[:80]!r} cannot be graded: {said}"
+        reason = judge(gold, f"{{{gold}}}", options=options).reason
+        if reason != "ok":
+            return f"the gold answer {gold[:80]!r} is {reason} against itself"
+    return None

@@ -12,7 +12,10 @@ import os
 import resource
 import signal
 import sys
+import time
 from typing import BinaryIO, NoReturn
+
+import msgspec
 
 from reasonbench.graders import wire
 from reasonbench.records import Failure, Grade, Stage
@@ -60,11 +63,13 @@ def _send(outgoing: BinaryIO, reply: wire.Reply) -> None:
 
 
 def _grade(grader: object, job: wire.Job) -> wire.Reply:
+    start = time.perf_counter()
     try:
         grade = grader.grade(job.problem, job.completion)  # type: ignore[attr-defined]
         if not isinstance(grade, Grade) or grade.key != job.completion.key:
             raise TypeError(f"grade() must return a Grade of the completion, got {grade!r:.200}")
-        return wire.Graded(job.number, grade)
+        seconds = round(time.perf_counter() - start, 6)
+        return wire.Graded(job.number, msgspec.structs.replace(grade, seconds=seconds))
     except MemoryError:
         _leave(OUT_OF_MEMORY)
     except Exception as error:

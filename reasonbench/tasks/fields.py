@@ -15,6 +15,8 @@ lm-eval ignores it, so one file serves both.  Every key is optional::
         cluster: template       # field that variants of one problem share
         filter: strict-match    # filter and metric that decide under the lm_eval grader
         metric: exact_match
+        grading: {tolerance: 1e-6, percent: value, unit: required, order: any}
+                                # options of the grader; the math grader's are in graders/maths
 """
 
 import datetime
@@ -51,6 +53,8 @@ class TaskFields(Spec, frozen=True, kw_only=True):
     """Filter that decides under the ``lm_eval`` grader."""
     metric: str | None = None
     """Metric that decides under the ``lm_eval`` grader."""
+    grading: dict[str, Any] | None = None
+    """Options of the grader, such as ``tolerance``."""
 
 
 def read_fields(metadata: Any, path: Path) -> TaskFields:

@@ -140,7 +140,9 @@ class LmEvalTask:
             statement = self._call(number, lambda: self._task.doc_to_text(doc))
         cluster = self._field(doc, fields.cluster, number)
         about = {"task": self._reference, "multiple_target": self._task.multiple_target}
-        about |= {k: v for k in ("filter", "metric") if (v := getattr(fields, k)) is not None}
+        about |= {
+            k: v for k in ("filter", "metric", "grading") if (v := getattr(fields, k)) is not None
+        }
         return Problem(
             task=self._name,
             id=number if fields.id is None else str(self._field(doc, fields.id, number)),

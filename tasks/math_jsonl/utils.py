@@ -25,7 +25,7 @@ def load(path: str | None = None, **_: Any) -> dict[str, datasets.Dataset]:
 
 def process_results(doc: dict[str, Any], results: list[str]) -> dict[str, int]:
     """Score as the math grader of reasonbench does."""
-    answer = extraction.extract(results[0], fallback="stated").answer
+    answer = extraction.extract(results[0], fallback="stated").whole
     if answer is None:
         return {"acc": 0}
     return {"acc": int(math.judge(doc["answer"], answer, seconds=SECONDS)[0] == "ok")}

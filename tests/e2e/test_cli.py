@@ -191,7 +191,7 @@ def test_doctor_says_what_can_run(cli):
     assert done.returncode == 0, done.stderr
     found = {f["what"]: f for f in json.loads(done.stdout)}
     assert found["engine transformers"]["ok"]
-    assert {"GPU", "sandbox", "disk", "libraries"} <= set(found)
+    assert {"GPU", "sandbox zygote", "sandbox bwrap", "disk", "libraries"} <= set(found)
 
 
 def test_a_task_is_shown_and_validated(cli):

@@ -63,9 +63,9 @@ class FakeEngine:
     """Answers right with a chance that falls with the number in the problem's id.
 
     args: ``context``, ``truncate`` (share of truncated), ``fail_at`` (Failure records for these
-    sample indices), ``raise_after``, ``kill_after``, ``interrupt_after`` (after so many
-    completions), ``end_after``, ``mislabel`` (fields to falsify), ``version``, ``leak`` (ids
-    that it always gets right).
+    sample indices), ``decimal`` (sample indices that write 5 as 5.0), ``raise_after``,
+    ``kill_after``, ``interrupt_after`` (after so many completions), ``end_after``, ``mislabel``
+    (fields to falsify), ``version``, ``leak`` (ids that it always gets right).
     """
 
     def __init__(self, model, engine):
@@ -125,6 +125,8 @@ class FakeEngine:
             right = True
         cut = rng.random() < self.args.get("truncate", 0)
         answer = number + number * number + (0 if right else 1 + rng.randrange(9))
+        if request.sample_index in self.args.get("decimal", ()):
+            answer = f"{answer}.0"
         text = f"<think>\nadding {rng.random()}" + (
             "" if cut else f"\n</think>\n\\boxed{{{answer}}}"
         )

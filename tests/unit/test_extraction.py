@@ -9,6 +9,7 @@ from reasonbench.graders.extraction import (
     final_line,
     gold_answer,
     last_boxed,
+    last_boxes,
     split_thinking,
     stated_answer,
 )
@@ -56,6 +57,10 @@ def test_a_thought_that_is_opened_again_and_not_closed_is_unclosed():
         (r"so $\boxed\dfrac12$.", r"\dfrac12"),
         (r"\boxed \frac 1 2 ok", r"\frac 1 2"),
         (r"\boxed\frac{1}2", r"\frac{1}2"),
+        (r"\boxed\sqrt{2}", r"\sqrt{2}"),
+        (r"so $\boxed\sqrt2$.", r"\sqrt2"),
+        (r"\boxed\sqrt[3]{2}", r"\sqrt[3]{2}"),
+        (r"\boxed\text{no} ok", r"\text{no}"),
         (r"\\boxed{5}", "5"),
         (r"\boxed{\frac{1}{2}}", r"\frac{1}{2}"),
         (r"\boxed{\{1,2\}}", r"\{1,2\}"),
@@ -75,6 +80,32 @@ def test_a_thought_that_is_opened_again_and_not_closed_is_unclosed():
 )
 def test_the_last_complete_box_that_holds_something(text, box):
     assert last_boxed(text) == box
+
+
+@pytest.mark.parametrize(
+    ("text", "boxes"),
+    [
+        (r"\boxed{3} and \boxed{5}", ("3", "5")),
+        (r"$\boxed{3}$, $\boxed{5}$", ("3", "5")),
+        (r"\boxed{3}\text{ or }\boxed{5}", ("3", "5")),
+        (r"\[x=\boxed{3},\quad y=\boxed{5}\]", ("3", "5")),
+        ("a) \\boxed{3}\nb) \\boxed{5}", ("3", "5")),
+        ("1. $\\boxed{3}$\n2. $\\boxed{5}$\n3. $\\boxed{7}$", ("3", "5", "7")),
+        (r"\boxed 3, \boxed 5", ("3", "5")),
+        (r"First \boxed{3}. No wait, \boxed{5}", ("5",)),
+        (r"\boxed{3}, no: \boxed{5}", ("5",)),
+        (r"\boxed{1}, then \boxed{3} and \boxed{5}", ("3", "5")),
+        (r"\boxed{5}, \boxed{5}", ("5",)),
+        (r"\boxed{\boxed{5}}", ("5",)),
+        (r"\boxed{3} = \boxed{5}", ("5",)),
+        (r"\boxed{3} and \boxed{}", ("3",)),
+        ("none", ()),
+    ],
+)
+def test_boxes_with_nothing_but_a_connection_between_them_are_meant_together(text, boxes):
+    assert last_boxes(text) == boxes
+    assert extract(text).boxes == boxes
+    assert extract(text).whole == (", ".join(boxes) or None)
 
 
 def test_a_box_without_braces_at_the_end_of_a_truncated_text_may_lack_digits():
@@ -109,6 +140,9 @@ def test_a_box_without_braces_at_the_end_of_a_truncated_text_may_lack_digits():
         ("The answer is therefore 42.", "42"),
         ("The answer is 18 U.S. dollars.", "18 U.S. dollars"),
         ("The answer is, as ever, 1.5", ", as ever, 1.5"),
+        ("The correct option is (C).", "(C)"),
+        ("The correct choice is **C**", "C"),
+        ("Another option is (C).", None),
         ("nothing", None),
         ("the answer is", None),
     ],
@@ -127,6 +161,7 @@ def test_last_lines():
     assert final_line("  \n") is None
     assert bare_line("so\n**18**") == "18"
     assert bare_line("so\n$$x+1$$") == "x+1"
+    assert bare_line("so\n**(C)**") == "(C)"
     assert bare_line("So she makes 18 dollars.") is None
 
 

@@ -31,8 +31,6 @@ def stored(directory):
         return sum(1 for _ in store.completions(store.latest_plan().digest()))
 
 
-
-
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """A run of all completions, and its verdicts."""
@@ -105,9 +103,9 @@ def test_the_estimate_is_the_stopped_ones_and_not_chens(tmp_path):
     stopped = [c for c in task.problems if c.stopped]
     assert len(stopped) > PROBLEMS / 2
     chen = sum(c.c / c.n for c in task.problems) / PROBLEMS
-    unbiased = sum(
-        (c.c - 1) / (c.n - 1) if c.stopped else c.c / c.n for c in task.problems
-    ) / PROBLEMS
+    unbiased = (
+        sum((c.c - 1) / (c.n - 1) if c.stopped else c.c / c.n for c in task.problems) / PROBLEMS
+    )
     assert task.estimates[0].value == pytest.approx(unbiased)
     assert task.estimates[0].value < chen
     assert [e.k for e in task.estimates] == [1, 2, 4, 8, 16, 32]

@@ -105,7 +105,7 @@ def test_the_first_rule_that_holds_decides(evidence, word, part):
 BROKEN = [
     ("unsampled", task("t", n_unsampled=3), "t is incomplete: 3 completions are not sampled"),
     ("ungraded by failure", task("t", n_ungraded=4), "4 not graded"),
-    ("nothing graded", task("t", n=0, ungraded={"unparsed_target": 160}), "160 of 160"),
+    ("nothing graded", task("t", n=0, ungraded={"gold_unparsed": 160}), "160 of 160"),
     ("many without a verdict", task("t", ungraded={"filtered": 30}), "30 of 190"),
     ("mostly cut off", task("t", n_truncated=81), "81 of 160 completions of t were cut off at 77"),
 ]
