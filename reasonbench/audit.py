@@ -182,10 +182,15 @@ def load_audit(path: Path) -> Audit:
             n=plan.spec.n,
             limit=plan.spec.limit,
             ks=default_ks(plan.spec.n),
+            stop_after_successes=plan.spec.stop_after_successes,
+            system_prompt=plan.spec.system_prompt,
+            force_system_prompt=plan.spec.force_system_prompt,
         )
+        commands = [s.command for s in store.sessions() if s.plan == plan_id]
         roles = {task.name: Role.PUBLIC for task in plan.tasks}
         run = examined(store, summarize(store, plan_id, roles=roles))
-        return assemble(spec, run, list(store.problems(plan_id)))
+        problems = list(store.problems(plan_id))
+        return assemble(spec, run, problems, command=commands[-1] if commands else ())
 
 
 def _stands(audit: Audit, store: Store, plan_id: str) -> bool:
@@ -300,8 +305,8 @@ def _leaked_shares(
     """Return, for each k, the share of leaked problems among those that define pass@k."""
     shares = []
     for k in ks:
-        inside = sum(c.n >= k for c in leaked)
-        total = inside + sum(c.n >= k for c in clean)
+        inside, outside = (sum(c.stopped or c.n >= k for c in side) for side in (leaked, clean))
+        total = inside + outside
         shares.append(inside / total if total else 0.0)
     return shares
 

@@ -11,13 +11,17 @@ from pathlib import Path
 
 import msgspec
 
-from reasonbench.planning import Asked, Planned, plan_run
+from reasonbench import plugins
+from reasonbench.planning import Asked, Planned, plan_run, refuse
 from reasonbench.protocols import Engine, Reporter
 from reasonbench.records import Completion, EngineIdentity, Record, SampleRequest
 from reasonbench.run import Silent, load_task, loading, open_engine
+from reasonbench.sampling import outcomes
+from reasonbench.scoreboard import Scoreboard
 from reasonbench.specs import RunSpec, SamplingSpec
 from reasonbench.store import Store
 from reasonbench.store.database import STORE_FILE
+from reasonbench.summary import grader_identities
 
 PROBE_TOKENS = 64
 """Tokens of a probe's completion, at most."""
@@ -47,6 +51,8 @@ class TaskCost(Record, frozen=True, kw_only=True):
     """Completions that are asked for."""
     n_stored: int
     """Those that the run directory holds already."""
+    n_to_draw: int
+    """Those that would be drawn; with ``stop_after_successes`` at most."""
     prompt_tokens: PromptTokens | None
     """None where the engine cannot tell before it samples."""
 
@@ -99,8 +105,8 @@ class DryRun(Record, frozen=True, kw_only=True):
 
     @property
     def n_missing(self) -> int:
-        """Completions that would be drawn."""
-        return sum(task.n_completions - task.n_stored for task in self.tasks)
+        """Completions that would be drawn, at most."""
+        return sum(task.n_to_draw for task in self.tasks)
 
 
 def dry_run(
@@ -118,12 +124,15 @@ def dry_run(
         ReasonbenchError: what would keep the run from starting.
     """
     reporter = reporter or Silent()
+    refuse(spec)
     tasks = [load_task(name) for name in dict.fromkeys(spec.tasks)]
+    for grader in {spec.grader or task.spec.grader for task in tasks}:
+        plugins.GRADERS.get(grader)
     reporter.say(loading(spec))
     with open_engine(spec) as engine:
         planned = plan_run(spec, tasks, engine)
         stored = _Stored(directory, planned)
-        missing = sum(a.n for a in planned.asked) - len(stored.keys)
+        missing = sum(stored.to_draw(a) for a in planned.asked)
         measured = None
         if probe and missing:
             reporter.say("drawing a few completions to see how fast it is")
@@ -139,6 +148,8 @@ class _Stored:
     def __init__(self, directory: Path, planned: Planned) -> None:
         self.keys: set[str] = set()
         self.n_tokens = 0
+        self._stop = planned.plan.spec.stop_after_successes
+        self._board = Scoreboard(planned.plan, planned.problems)
         if not (directory / STORE_FILE).exists():
             return
         with Store.read(directory) as store:
@@ -146,6 +157,16 @@ class _Stored:
             for completion in store.lookup(keys):
                 self.keys.add(completion.key)
                 self.n_tokens += completion.n_tokens
+            plan_id = planned.plan.digest()
+            if any(plan.digest() == plan_id for plan in store.plans()):
+                graders = grader_identities(planned.plan)
+                self._board.add(grade for grade, _ in store.grades(plan_id, graders))
+
+    def to_draw(self, asked: Asked) -> int:
+        """Return how many completions of a problem may have to be drawn."""
+        if self._stop is not None and self._board.standing(asked.problem, self._stop).stopped:
+            return 0
+        return asked.n - self.of(asked)
 
     def of(self, asked: Asked) -> int:
         """Return how many of a problem's completions are there."""
@@ -160,13 +181,13 @@ def _probe(engine: Engine, planned: Planned, stored: _Stored, at_once: int) -> P
     )
     requests = itertools.islice(_spread(planned, stored), min(PROBE_COMPLETIONS, at_once))
     start = time.perf_counter()
-    outcomes = list(engine.sample(requests, short))
+    finished = list(outcomes(engine, requests, short))
     seconds = time.perf_counter() - start
-    drawn = [o for o in outcomes if isinstance(o, Completion)]
+    drawn = [o for o in finished if isinstance(o, Completion)]
     return Probe(
         n_completions=len(drawn),
         n_tokens=sum(c.n_tokens for c in drawn),
-        n_failed=len(outcomes) - len(drawn),
+        n_failed=len(finished) - len(drawn),
         seconds=seconds,
     )
 
@@ -216,6 +237,7 @@ def _task(engine: Engine, planned: Planned, stored: _Stored, name: str) -> TaskC
         n_problems=len(asked),
         n_completions=sum(a.n for a in asked),
         n_stored=sum(stored.of(a) for a in asked),
+        n_to_draw=sum(stored.to_draw(a) for a in asked),
         prompt_tokens=_quantiles(known) if len(known) == len(asked) else None,
     )
 

@@ -191,6 +191,11 @@ def refuse(spec: RunSpec) -> None:
             f"no more can be right",
             hint="give a larger n, or stop earlier",
         )
+    if spec.engine.replicas > 1 and spec.engine.ray is None:
+        raise SpecError(
+            f"engine.replicas is {spec.engine.replicas}, and only a Ray cluster has more than one",
+            hint="set engine.ray (--ray auto)",
+        )
     if spec.model.preset == AUTO:
         raise SpecError(
             "model.preset is still 'auto' here, so its values are in no field of the spec",

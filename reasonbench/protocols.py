@@ -6,14 +6,14 @@ satisfies one of these.  Plugins raise plain Python exceptions.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from reasonbench.records import (
     Completion,
     EngineIdentity,
-    Estimate,
     Failure,
     Grade,
+    Interval,
     Problem,
     Prompt,
     SampleRequest,
@@ -152,6 +152,19 @@ class Section(Protocol):
         ...
 
 
+class RunningScore(NamedTuple):
+    """pass@1 while a run is on its way."""
+
+    value: float
+    """Mean over the problems that are done."""
+    interval: Interval
+    """For other problems of the kind, at 95 %."""
+    n_problems: int
+    """Problems that are done."""
+    of: int
+    """Problems in all."""
+
+
 class Reporter(Protocol):
     """Where a run says how far it is."""
 
@@ -164,8 +177,8 @@ class Reporter(Protocol):
     def drop(self, steps: int) -> None:
         """Steps of the current phase that turned out not to be needed."""
 
-    def status(self, estimates: Mapping[str, Estimate]) -> None:
-        """pass@1 of each task so far, with its interval."""
+    def status(self, scores: Mapping[str, RunningScore]) -> None:
+        """pass@1 of each task so far."""
 
     def failed(self, count: int, latest: str) -> None:
         """How many completions failed so far, and what the latest said."""

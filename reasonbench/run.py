@@ -26,8 +26,8 @@ from reasonbench.planning import (
     plan_run,
     refuse,
 )
-from reasonbench.protocols import Engine, Reporter, Task
-from reasonbench.records import Estimate, Failure, Plan, Problem, Session
+from reasonbench.protocols import Engine, Reporter, RunningScore, Task
+from reasonbench.records import Failure, Plan, Problem, Session
 from reasonbench.results import RunResult
 from reasonbench.sampling import Sampler
 from reasonbench.scoreboard import Scoreboard
@@ -57,7 +57,7 @@ class Silent:
     def drop(self, steps: int) -> None:
         """Say nothing."""
 
-    def status(self, estimates: Mapping[str, Estimate]) -> None:
+    def status(self, scores: Mapping[str, RunningScore]) -> None:
         """Say nothing."""
 
     def failed(self, count: int, latest: str) -> None:

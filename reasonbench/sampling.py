@@ -5,7 +5,8 @@ its key) is refused before it is stored: a store keeps what it has for ever.
 
 With ``stop_after_successes`` the draws come in waves: each problem's next wave is as large
 as its missing successes are expected to need, and what a wave draws beyond the last success
-is kept, but counts for nothing.
+is kept, but counts for nothing.  A problem is done only when every completion before its
+last success is there: one that failed or was cut off is drawn again, as it would have been.
 """
 
 import math
@@ -22,6 +23,7 @@ from reasonbench.planning import Asked, Planned
 from reasonbench.protocols import Engine, Reporter
 from reasonbench.records import Completion, Failure, Plan, SampleRequest
 from reasonbench.scoreboard import Scoreboard
+from reasonbench.specs import SamplingSpec
 from reasonbench.store import Store
 
 COMMIT_SECONDS = 0.25
@@ -29,7 +31,9 @@ COMMIT_SECONDS = 0.25
 COMMIT_COUNT = 256
 """... and with at most this many of them."""
 STATUS_SECONDS = 5.0
-"""The running score is computed this often at most."""
+"""Least time between two computations of the running score."""
+STATUS_SHARE = 0.01
+"""Most of the run's time that they may take."""
 
 
 class Sampler:
@@ -59,11 +63,12 @@ class Sampler:
         """
         present = self._store.present(self._planned.plan.digest())
         total = self._planned.total
+        stop = self._planned.plan.spec.stop_after_successes
         if present:
-            self._reporter.say(f"{len(present):,} of {total:,} completions are there already")
+            asked = f"{total:,}" if stop is None else f"at most {total:,}"
+            self._reporter.say(f"{len(present):,} of {asked} completions are there already")
         if len(present) == total:
             return
-        stop = self._planned.plan.spec.stop_after_successes
         if stop is None:
             self._reporter.phase("sampling", total=total, done=len(present))
             self._draw(
@@ -79,32 +84,44 @@ class Sampler:
     def _draw_waves(self, stop: int, present: Set[str], total: int) -> None:
         """Draw until each problem has had ``stop`` successes, or all of its completions."""
         self._grading.finish(lambda _: None)
-        missing = [Missing(a, present) for a in self._planned.asked]
-        done = len(present) + sum(self._saved(m, stop) for m in missing)
-        if done == total:
+        open_ = [Missing(asked, present) for asked in self._planned.asked]
+        open_, saved = self._still_open(open_, stop)
+        if not open_:
             return
-        self._reporter.phase("sampling", total=total, done=done)
-        while True:
-            open_ = [m for m in missing if m.left and self._board.successes(m.problem) < stop]
-            if not open_:
-                return
-            self._draw(request for m in open_ for request in m.take(self._wave(m, stop)))
+        self._reporter.phase("sampling", total=total, done=len(present) + saved)
+        while open_:
+            self._draw(request for m in open_ for request in self._wave(m, stop))
             self._grading.finish(lambda _: None)
-            self._reporter.drop(sum(self._saved(m, stop) for m in open_))
+            open_, saved = self._still_open(open_, stop)
+            self._reporter.drop(saved)
 
-    def _wave(self, missing: "Missing", stop: int) -> int:
-        problem = missing.problem
-        return wave(self._board.successes(problem), self._board.graded(problem), stop)
+    def _wave(self, missing: "Missing", stop: int) -> Iterator[SampleRequest]:
+        """Yield what a problem draws next: the gaps before its last success, or a wave."""
+        standing = self._board.standing(missing.problem, stop)
+        if standing.end is not None:
+            return missing.take_below(standing.end)
+        return missing.take(wave(standing.successes, standing.graded, stop))
 
-    def _saved(self, missing: "Missing", stop: int) -> int:
-        """Return how many completions of a problem need not be drawn."""
-        return missing.left if self._board.successes(missing.problem) >= stop else 0
+    def _still_open(self, problems: Iterable["Missing"], stop: int) -> tuple[list["Missing"], int]:
+        """Return the problems that can and must be drawn from, and what the others save.
+
+        A gap that was tried in this call already stays owed to the next one.
+        """
+        open_, saved = [], 0
+        for missing in problems:
+            end = self._board.standing(missing.problem, stop).end
+            if missing.next_index is not None and (end is None or missing.next_index < end):
+                open_.append(missing)
+            else:
+                saved += missing.left
+        return open_, saved
 
     def _draw(self, requests: Iterable[SampleRequest]) -> None:
         """Draw these, commit what finishes, and hand it to the graders."""
         source = iter(requests)
         try:
-            for outcome in self._outcomes(self._sink.issue(source)):
+            sampling = self._planned.plan.sampling
+            for outcome in outcomes(self._engine, self._sink.issue(source), sampling):
                 if self._sink.add(outcome):
                     self._commit()
                 if isinstance(outcome, Completion):
@@ -119,23 +136,10 @@ class Sampler:
     def _commit(self) -> None:
         done = self._sink.flush()
         self._grading.offer([(self._problems[c.task, c.problem_id], c) for c in done])
-        if time.monotonic() >= self._status_due:
-            estimates = self._board.estimates()
-            self._reporter.status({name: e for name, e in estimates.items() if e.value is not None})
-            self._status_due = time.monotonic() + STATUS_SECONDS
-
-    def _outcomes(self, requests: Iterable[SampleRequest]) -> Iterator[Completion | Failure]:
-        """Yield what the engine yields; what it raises becomes one sentence."""
-        try:
-            yield from self._engine.sample(requests, self._planned.plan.sampling)
-        except (ReasonbenchError, GeneratorExit):
-            raise
-        except Exception as error:
-            raise EngineError(
-                f"engine {self._planned.plan.engine.engine!r} stopped after "
-                f"{self._sink.n_added:,} completions: {type(error).__name__}: {error}",
-                hint="what was sampled is safe; the same command goes on",
-            ) from error
+        if (start := time.monotonic()) >= self._status_due:
+            self._reporter.status(self._board.running())
+            now = time.monotonic()
+            self._status_due = now + max(STATUS_SECONDS, (now - start) / STATUS_SHARE)
 
     def _say_what_is_owed(self) -> None:
         failed, lost = self._sink.n_failed, self._sink.n_lost
@@ -148,6 +152,25 @@ class Sampler:
             )
 
 
+def outcomes(
+    engine: Engine, requests: Iterable[SampleRequest], sampling: SamplingSpec
+) -> Iterator[Completion | Failure]:
+    """Yield what the engine yields; what it raises becomes one sentence."""
+    n_drawn = 0
+    try:
+        for outcome in engine.sample(requests, sampling):
+            n_drawn += 1
+            yield outcome
+    except (ReasonbenchError, GeneratorExit):
+        raise
+    except Exception as error:
+        raise EngineError(
+            f"engine {engine.identity.engine!r} stopped after {n_drawn:,} completions: "
+            f"{type(error).__name__}: {error}",
+            hint="what was sampled is safe; the same command goes on",
+        ) from error
+
+
 class Missing:
     """What one problem's completions still lack, taken in the order of sample_index."""
 
@@ -155,12 +178,26 @@ class Missing:
         self.problem = asked.problem
         self.left = sum(key not in present for key in asked.completion_keys())
         self._requests = (r for r in asked.requests() if r.key not in present)
+        self._next = next(self._requests, None)
+
+    @property
+    def next_index(self) -> int | None:
+        """sample_index of the first of them; None if there is none left."""
+        return None if self._next is None else self._next.sample_index
 
     def take(self, count: int) -> Iterator[SampleRequest]:
         """Yield the next ``count`` of them; each is given out once."""
-        for _ in range(min(count, self.left)):
+        for _ in range(count):
+            if self._next is None:
+                return
             self.left -= 1
-            yield next(self._requests)
+            taken, self._next = self._next, next(self._requests, None)
+            yield taken
+
+    def take_below(self, end: int) -> Iterator[SampleRequest]:
+        """Yield all with a sample_index below ``end``."""
+        while self._next is not None and self._next.sample_index < end:
+            yield from self.take(1)
 
 
 def wave(successes: int, graded: int, stop: int) -> int:

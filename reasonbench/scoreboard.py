@@ -1,13 +1,21 @@
 """What the grades of a run say so far, one byte a completion.
 
 Sampling asks it which problems have had their successes, progress what pass@1 is by now.
+
+A problem's completions are looked at in the order of sample_index, whatever order they
+finished in.  Where one is missing, nothing behind it counts yet: short completions finish
+first, are right more often, and would raise the score if the others never came.
 """
 
-from collections import Counter
 from collections.abc import Iterable
+from typing import NamedTuple
 
-from reasonbench.records import Counts, Estimate, Grade, Plan, Problem, Verdict
-from reasonbench.summary import estimate_pass_at_k
+import numpy as np
+
+from reasonbench import stats
+from reasonbench.protocols import RunningScore
+from reasonbench.records import Grade, Interval, Plan, Problem, Verdict
+from reasonbench.summary import DISPLAY_ANCHOR
 
 UNKNOWN, WRONG, RIGHT, UNGRADED = range(4)
 _STATES = {
@@ -15,6 +23,19 @@ _STATES = {
     Verdict.INCORRECT: WRONG,
     Verdict.UNGRADED: UNGRADED,
 }
+
+
+class Standing(NamedTuple):
+    """Where one problem stands on its way to so many successes."""
+
+    successes: int
+    """Right completions, gaps or not."""
+    graded: int
+    """Completions that are right or wrong."""
+    end: int | None
+    """Completions up to and with the last needed success; None before it."""
+    stopped: bool
+    """Whether none of these is missing: the problem is done."""
 
 
 class Scoreboard:
@@ -31,38 +52,44 @@ class Scoreboard:
             states = self._states[grade.task, grade.problem_id]
             states[grade.sample_index] = _STATES[grade.verdict]
 
-    def successes(self, problem: Problem) -> int:
-        """Return how many completions of a problem are right so far."""
-        return self._states[problem.task, problem.id].count(RIGHT)
-
-    def graded(self, problem: Problem) -> int:
-        """Return how many completions of a problem have a verdict so far."""
+    def standing(self, problem: Problem, stop: int) -> Standing:
+        """Return where a problem stands on its way to ``stop`` successes."""
         states = self._states[problem.task, problem.id]
-        return states.count(RIGHT) + states.count(WRONG)
+        successes = states.count(RIGHT)
+        end = None
+        if successes >= stop:
+            place = -1
+            for _ in range(stop):
+                place = states.index(RIGHT, place + 1)
+            end = place + 1
+        return Standing(
+            successes=successes,
+            graded=successes + states.count(WRONG),
+            end=end,
+            stopped=end is not None and UNKNOWN not in states[:end],
+        )
 
-    def estimates(self) -> dict[str, Estimate]:
-        """Return pass@1 of every task that has a verdict, from the verdicts so far."""
-        counts: dict[str, list[Counts]] = {}
-        for (task, problem_id), states in self._states.items():
-            counts.setdefault(task, []).append(_counts(problem_id, states, self._stop))
-        return {
-            task: estimate_pass_at_k(found, (1,), n_max=self._n)[0]
-            for task, found in counts.items()
-            if any(c.n for c in found)
-        }
+    def running(self) -> dict[str, RunningScore]:
+        """Return pass@1 of every task by the problems whose draws are all there.
+
+        With ``stop_after_successes`` each counts with its first draws, as many as every
+        problem has: what is drawn later hangs on how these went.
+        """
+        width = min(self._stop or self._n, self._n)
+        rates: dict[str, list[float]] = {}
+        for (task, _), states in self._states.items():
+            found = rates.setdefault(task, [])
+            first = states[:width]
+            right = first.count(RIGHT)
+            judged = right + first.count(WRONG)
+            if judged and UNKNOWN not in first:
+                found.append(right / judged)
+        totals = {task: sum(t == task for t, _ in self._states) for task in rates}
+        return {task: _score(found, totals[task]) for task, found in rates.items() if found}
 
 
-def _counts(problem_id: str, states: bytearray, stop: int | None) -> Counts:
-    """Return a problem's counts; a stopped one's end at its last success."""
-    used = bytes(s for s in states if s in (RIGHT, WRONG))
-    stopped = stop is not None and used.count(RIGHT) >= stop
-    if stop is not None and stopped:
-        end = -1
-        for _ in range(stop):
-            end = used.index(RIGHT, end + 1)
-        used = used[: end + 1]
-    tally = Counter(used)
-    right = tally[RIGHT]
-    return Counts(
-        problem_id=problem_id, n=len(used), c=right, c_if_truncated_right=right, stopped=stopped
-    )
+def _score(rates: list[float], of: int) -> RunningScore:
+    values = np.array(rates)[:, None]
+    interval = stats.gaffke_interval(values, anchor=DISPLAY_ANCHOR)
+    low, high = float(interval.low[0]), float(interval.high[0])
+    return RunningScore(float(values.mean()), Interval(low=low, high=high), len(rates), of)

@@ -33,11 +33,16 @@ DECISION_ANCHOR = 1.0
 
 
 class _Tally:
-    """One problem's grades, being counted."""
+    """One problem's grades, being counted in the order of sample_index.
+
+    Under early stopping they count up to the last needed success or the first gap, whichever
+    comes first: what lies behind a gap is not known to have been needed.
+    """
 
     def __init__(self, stop: int | None) -> None:
         self._stop = stop
         self.n = self.c = self.truncated = 0
+        self._next = 0
         self.reasons: Counter[str] = Counter()
         self.ungraded: Counter[str] = Counter()
 
@@ -48,8 +53,9 @@ class _Tally:
 
     def add(self, grade: Grade, finish: FinishReason) -> None:
         """Take the next grade, in the order of sample_index."""
-        if self.stopped:
+        if self._stop is not None and (self.stopped or grade.sample_index != self._next):
             return
+        self._next += 1
         if grade.verdict is Verdict.UNGRADED:
             self.ungraded[grade.reason] += 1
             return

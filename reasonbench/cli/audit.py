@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reasonbench.cli.dryrun import dry_run_options, run_dry
+from reasonbench.cli.dryrun import check_probe, dry_run_options, run_dry
 from reasonbench.cli.options import (
     check_report_path,
     default_out,
@@ -61,6 +61,7 @@ def audit(
     flags["ks"] = tuple(sorted(set(flags["ks"])))
     spec = build_spec(AuditSpec, model, gather(flags))
     directory = out or default_out(spec.model.id)
+    check_probe(dry_run=dry_run, no_probe=no_probe)
     if dry_run:
         run_dry(spec.run_spec(), directory, output, probe=not no_probe)
         return

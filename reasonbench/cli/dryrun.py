@@ -27,6 +27,12 @@ def dry_run_options(function: F) -> F:
     )(probe(function))
 
 
+def check_probe(*, dry_run: bool, no_probe: bool) -> None:
+    """Refuse --no-probe where there is no probe to leave out."""
+    if no_probe and not dry_run:
+        raise click.UsageError("--no-probe goes with --dry-run")
+
+
 def run_dry(spec: "RunSpec", directory: Path, output: str, *, probe: bool) -> None:
     """Do a dry run and print it."""
     from reasonbench.cli.output import print_json
@@ -54,8 +60,7 @@ def show(found: "DryRun") -> None:
             lengths = (
                 f"{tokens.smallest:,} / {tokens.median:,} / {tokens.p90:,} / {tokens.largest:,}"
             )
-        missing = task.n_completions - task.n_stored
-        counts = (task.n_problems, task.n_completions, task.n_stored, missing)
+        counts = (task.n_problems, task.n_completions, task.n_stored, task.n_to_draw)
         rows.append((task.task, *(f"{count:,}" for count in counts), lengths))
     header = ("task", "problems", "completions", "stored", "to draw", "prompt tokens")
     print_table(

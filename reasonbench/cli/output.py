@@ -81,16 +81,18 @@ def say(sentence: str) -> None:
         click.echo(visible(sentence), err=True)
 
 
-def end(result: RunResult) -> None:
+def end(result: RunResult, hint: str = "the same command goes on") -> None:
     """End the command of a run: with exit code 5 where it owes something, saying why."""
     unsampled = sum(task.n_unsampled for task in result.tasks)
     ungraded = sum(task.n_ungraded for task in result.tasks)
     if not unsampled + ungraded:
         return
+    stops = any(task.stop_after_successes is not None for task in result.tasks)
     counts = {"not sampled": unsampled, "not graded": ungraded}
     first, *rest = [f"{count:,} {what}" for what, count in counts.items() if count]
     number, what = first.split(" ", 1)
-    say("error: " + ", ".join([f"{number} completions are {what}", *rest]))
+    bound = "up to " if stops and unsampled else ""
+    say("error: " + ", ".join([f"{bound}{number} completions are {what}", *rest]))
     failures: Counter[str] = Counter()
     for task in result.tasks:
         failures.update(task.failures)
@@ -98,5 +100,5 @@ def end(result: RunResult) -> None:
         flat = " ".join(reason.split())
         cut = "…" if len(flat) > FAILURE_CHARACTERS else ""
         say(f"  {count:,} x {flat[:FAILURE_CHARACTERS]}{cut}")
-    say("hint: the same command goes on")
+    say(f"hint: {hint}")
     raise click.exceptions.Exit(INCOMPLETE)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reasonbench.cli.dryrun import dry_run_options, run_dry
+from reasonbench.cli.dryrun import check_probe, dry_run_options, run_dry
 from reasonbench.cli.options import default_out, gather, output_options, run_options
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def run(
 
     spec = build_spec(RunSpec, model, gather(flags))
     directory = out or default_out(spec.model.id)
+    check_probe(dry_run=dry_run, no_probe=no_probe)
     if dry_run:
         run_dry(spec, directory, output, probe=not no_probe)
         return
@@ -99,7 +100,11 @@ def regrade(
             workers=workers,
             command=sys.argv,
         )
-    show_run(result, output)
+    hint = "the same command goes on"
+    if any(task.n_unsampled for task in result.tasks):
+        flag = f" and with --grader {grader}," if grader is not None else ""
+        hint = f"reasonbench run, as it was given{flag} samples what is missing; regrade cannot"
+    show_run(result, output, hint)
 
 
 def _compare(directory: Path, grader: str, workers: int | None, output: str) -> None:
@@ -143,7 +148,7 @@ def _compare(directory: Path, grader: str, workers: int | None, output: str) -> 
             )
 
 
-def show_run(result: "RunResult", output: str) -> None:
+def show_run(result: "RunResult", output: str, hint: str = "the same command goes on") -> None:
     """Print a run's scores; a run that owes something ends with exit code 5.
 
     What makes scores invalid stands above each of their tables, warnings after them all.
@@ -160,7 +165,7 @@ def show_run(result: "RunResult", output: str) -> None:
             _show_task(result, task)
     say_warnings(result)
     say(f"run directory: {result.path}")
-    end(result)
+    end(result, hint)
 
 
 def say_warnings(result: "RunResult") -> None:

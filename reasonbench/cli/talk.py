@@ -20,7 +20,7 @@ from rich.progress import (
 from rich.text import Text
 
 from reasonbench.cli.output import FAILURE_CHARACTERS, console, say
-from reasonbench.records import Estimate
+from reasonbench.protocols import RunningScore
 from reasonbench.report.text import interval, percent, visible
 
 LINE_SECONDS = 10.0
@@ -90,12 +90,15 @@ class Talk:
             self._bar.update(self._task, total=self._total)
         self._end_if_done()
 
-    def status(self, estimates: Mapping[str, Estimate]) -> None:
-        """Show pass@1 so far."""
-        shown = list(estimates.items())[:MAX_SCORES]
-        scores = [f"{n} {percent(e.value)} ({interval(e.superpopulation)})" for n, e in shown]
-        more = f", and {len(estimates) - MAX_SCORES} more" if len(estimates) > MAX_SCORES else ""
-        self._scores = f"pass@1 so far: {', '.join(scores)}{more}" if scores else ""
+    def status(self, scores: Mapping[str, RunningScore]) -> None:
+        """Show pass@1 of the problems that are done."""
+        shown = [
+            f"{name} {percent(score.value)} ({interval(score.interval)}) "
+            f"on {score.n_problems:,} of {score.of:,} problems"
+            for name, score in list(scores.items())[:MAX_SCORES]
+        ]
+        more = f", and {len(scores) - MAX_SCORES} tasks more" if len(scores) > MAX_SCORES else ""
+        self._scores = f"pass@1 so far: {', '.join(shown)}{more}" if shown else ""
 
     def failed(self, count: int, latest: str) -> None:
         """Show how many completions failed."""

@@ -172,4 +172,11 @@ def read_secrets(args: ServerArgs) -> Secrets:
             hint="check the variable that holds it",
         )
     lines = os.environ.get("OPENAI_CUSTOM_HEADERS", "").split("\n")
-    return Secrets(key or None, tuple(line.partition(":")[2].strip() for line in lines))
+    secrets = Secrets(key or None, tuple(line.partition(":")[2].strip() for line in lines))
+    for name in args.__struct_fields__:
+        if secrets.held_by(json.dumps(getattr(args, name), ensure_ascii=False)):
+            raise SpecError(
+                f"engine.args.{name} holds the API key, and a run directory records it",
+                hint="leave the key in the environment alone",
+            )
+    return secrets

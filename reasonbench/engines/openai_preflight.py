@@ -163,6 +163,7 @@ async def _one_token(
         answer = await transport.fetch(
             _creating(resource, body),
             lambda reply, chat=chat: read_answer(reply, chat=chat, max_tokens=1),  # type: ignore[misc]
+            timeout=ASIDE_SECONDS,
         )
         if not isinstance(answer, Trouble):
             return answer.model, answer.fingerprint

@@ -105,7 +105,7 @@ class OpenaiServerEngine:
         seen = self._loop.run(self._prompts.see(prompt))
         if isinstance(seen, Trouble):
             raise trouble_error(seen)
-        return plain(prompt) if seen.text is None else seen.text
+        return plain(prompt) if seen.text is None else self._secrets.redact(seen.text)
 
     def count_tokens(self, prompt: Prompt) -> int | None:
         """Return the tokens of a rendered prompt; None where the server does not tell."""

@@ -167,11 +167,14 @@ class VllmEngine:
             EngineError: it cannot load the model; the reason is what its log says.
         """
         with output_to(self._log):
+            core = None
             try:
-                return _start(files, engine, context, arguments)
+                core = _start(files, engine, context, arguments)
             except Exception as error:
                 reason = cause(self._log, error)
             gc.collect()  # what vLLM leaves unclosed complains when it is freed
+        if core is not None:
+            return core
         self._watchdog.close()
         raise EngineError(
             f"vLLM cannot load {self._name!r}: {reason}",

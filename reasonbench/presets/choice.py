@@ -143,7 +143,9 @@ def refuse_system_prompt(
 
 
 def _resolved(preset: Preset) -> Resolved:
-    return Resolved(preset.name, preset.sampling, preset.card, preset.note)
+    asked = f"the card asks of the prompt: {preset.instruction!r}" if preset.instruction else ""
+    note = "; ".join(filter(None, (preset.note, asked)))
+    return Resolved(preset.name, preset.sampling, preset.card, note)
 
 
 def _sentence(resolved: Resolved, given: Mapping[str, Any]) -> str:

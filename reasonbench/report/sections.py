@@ -44,9 +44,9 @@ EXPLAINED = (
     "where it would lie if these very problems were sampled again."
 )
 LEGEND = (
-    "wrong: a final answer that is not right; unparsed: one that cannot be read; ambiguous: several, "
-    "not all of them right; too_big: one that takes too much to evaluate; no_answer: none, "
-    "though the completion ended; truncated: none, for the token limit cut it off."
+    "wrong: a final answer that is not right; unparsed: one that cannot be read; ambiguous: "
+    "several, not all of them right; too_big: one that takes too much to evaluate; no_answer: "
+    "none, though the completion ended; truncated: none, for the token limit cut it off."
 )
 FOUND = (FindingStatus.CONTAMINATED, FindingStatus.SUSPECT)
 

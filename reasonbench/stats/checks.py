@@ -89,12 +89,14 @@ def check_booleans(values: npt.ArrayLike, size: int, *, name: str, caller: str) 
 
 
 def check_groups(
-    labels: npt.ArrayLike, size: int, *, name: str, caller: str
-) -> npt.NDArray[np.intp]:
-    """Return each entry's place among the distinct labels, or raise ValueError.
+    labels: npt.ArrayLike | None, size: int, *, caller: str, name: str = "clusters"
+) -> npt.NDArray[np.intp] | None:
+    """Return each entry's place among the distinct labels (None for none), or raise ValueError.
 
     Labels are strings or integers: two NaN are two groups to numpy and one to a reader.
     """
+    if labels is None:
+        return None
     array = np.asarray(labels)
     if array.shape != (size,) or (array.size and array.dtype.kind not in "iuU"):
         raise ValueError(

@@ -83,9 +83,17 @@ def gaffke_interval(
         v or 1 for the upper) is computed exactly: 0/1 data at anchor 1 give the
         Clopper-Pearson interval, and m zeros give [0, 1 - (alpha/2)^(1/m)]. Bounds are widened
         to contain the mean, which matters at low levels only. With sizes s_i, g_i s_i takes the
-        place of g_i, and h is multiplied by the mean size.
+        place of g_i, and h is multiplied by the size of the cluster of a mean problem, sum s^2 /
+        sum s.
 
-        COVERAGE
+        Coverage at 95 % over 200 cells (m 15..500, n 1..64, five laws of difficulty; 1,000 runs,
+        those of 0/1 data enumerated): .966 on average at anchor 1/2 and .973 at anchor 1; at
+        worst .948 +- .007 at anchor 1. At anchor 1/2, two cells of 0/1 data are below .92: .908
+        (m = 15, mean .83) and .914 (m = 500, mean .995), and the worst over all means of 0/1 data
+        is .902; all others are above .93. 0/1 data are never below the level at anchor 1. With
+        clusters (10 to 100, of equal, geometric and very unequal sizes) .954 at worst at anchor
+        1/2, where a clustered Student's t goes down to .66. Validity at finite m is proved in
+        special cases only; beyond them it rests on simulation.
 
     References:
         Gaffke (2005). Three test statistics for a nonparametric one-sided hypothesis on the
@@ -129,12 +137,13 @@ def gaffke_band(
         A draw is inside where none of its K lower and K upper values is among the r lowest or r
         highest of its quantity. r is the largest for which at least `level` of the draws are
         inside, and the band is made of the bounds of rank r. It adapts to how closely the
-        quantities hang together: for a curve of 64 values of k it is about a sixth wider than
+        quantities hang together: for a curve of 64 values of k it is about a fifth wider than
         the intervals, where Bonferroni's would be more than half wider. Bounds that have a
         closed form are taken from it at the tail that r stands for. Unlike an interval, a band
         depends on which quantities are asked for.
 
-        BAND_COVERAGE
+        Coverage at 95 % of the whole curve k = 1..n, 60 cells as for `gaffke_interval`: .964 on
+        average and .943 +- .007 at worst, at anchor 1/2.
 
     References:
         Gaffke (2005); see `gaffke_interval`. Mandel and Betensky (2008), Computational
@@ -233,7 +242,7 @@ class _Sample(NamedTuple):
     weight: FloatArray
     mean: FloatArray
     size: FloatArray
-    """Mean weight of the rows that are defined."""
+    """Mean weight of the row of a problem that is defined."""
 
 
 def _check_rule(level: float, anchor: float, draws: int, seed: int, caller: str) -> _Rule:
@@ -279,7 +288,7 @@ def _check_sample(
     rows_K, total_K = counts_D @ defined_DK.astype(np.float64), counts_D @ weight_DK
     mean_K, size_K = np.full((2, rows_K.size), np.nan)
     np.divide(counts_D @ (filled_DK * weight_DK), total_K, out=mean_K, where=rows_K > 0)
-    np.divide(total_K, rows_K, out=size_K, where=rows_K > 0)
+    np.divide(counts_D @ weight_DK**2, total_K, out=size_K, where=rows_K > 0)
     return _Sample(filled_DK, counts_D, weight_DK, mean_K, size_K)
 
 

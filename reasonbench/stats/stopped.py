@@ -16,13 +16,12 @@ values of k, O outcomes of the sampling of one problem.
 
 from __future__ import annotations
 
-import operator
 from typing import NamedTuple, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
 
-from reasonbench.stats.checks import FloatArray, IntArray
+from reasonbench.stats.checks import FloatArray, IntArray, check_booleans, check_count
 from reasonbench.stats.passk import check_counts, check_ks, pass_at_k
 
 
@@ -42,28 +41,39 @@ class StoppingRule(NamedTuple):
         """Estimate pass@k of problems sampled by this rule; NaN above their limits."""
         pass_DK = pass_at_k(n_D, c_D, k_K)
         ended_D = c_D == self.r
-        pass_DK[ended_D] = stopped_pass_at_k(n_D[ended_D], self.r, k_K)
+        t_D, rest_D = n_D[ended_D] - 1, c_D[ended_D] - 1
+        pass_DK[ended_D] = np.where(k_K > t_D[:, None], 1.0, pass_at_k(t_D, rest_D, k_K))
         pass_DK[self.limits(n_D, c_D)[:, None] < k_K] = np.nan
         return pass_DK
 
 
-def stopped_pass_at_k(t: npt.ArrayLike, r: SupportsIndex, ks: npt.ArrayLike) -> FloatArray:
-    """Estimate pass@k of problems sampled until their r-th success, without bias.
+def pass_at_k_stopped(
+    t: npt.ArrayLike,
+    successes: npt.ArrayLike,
+    stop_at: SupportsIndex,
+    n_max: SupportsIndex,
+    ks: npt.ArrayLike,
+) -> FloatArray:
+    """Estimate pass@k of problems sampled until success `stop_at` or n_max, without bias.
 
-    The estimate is 1 - C(t-1-k, r-1) / C(t-1, r-1) for k <= t - r, and 1 above.
+    The estimate of a problem that had its r-th success at t, r = `stop_at`, is 1 - C(t-1-k,
+    r-1) / C(t-1, r-1) for k <= t - r, and 1 above; of one that did not, Chen's.
 
     Parameters:
-        t (array_like of int, shape (m,)): Completion at which each problem had its r-th
-            success, at least r.
-        r (int): Successes that ended the sampling, at least 1.
-        ks (array_like of int, shape (K,)): Values of k, each at least 1, in any order. The
-            caller answers for k <= n_max.
+        t (array_like of int, shape (m,)): Completions of each problem, at most n_max.
+        successes (array_like of int, shape (m,)): Correct ones among them, at most `stop_at`.
+            Where they are `stop_at`, the last completion is the last success.
+        stop_at (int): Successes that end the sampling of a problem, at least 1.
+        n_max (int): Completions that end it without them, at least 1.
+        ks (array_like of int, shape (K,)): Values of k, each at least 1, in any order.
 
     Returns:
-        ndarray of float64, shape (m, K): Probabilities, never NaN.
+        ndarray of float64, shape (m, K): Probabilities. NaN where k > n_max, and where k > t for
+            a problem with fewer successes (at t < n_max its completions are owed).
 
     Raises:
-        ValueError: If an entry is not an integer in its range, or if t < r.
+        ValueError: If an entry is not an integer in its range, if successes > t or > `stop_at`,
+            if t > n_max, or if the shapes do not match.
 
     Notes:
         Let Z be 1 if the first k draws all fail, so that E[Z] = (1 - p)^k. Given T = t, draw t
@@ -93,11 +103,13 @@ def stopped_pass_at_k(t: npt.ArrayLike, r: SupportsIndex, ks: npt.ArrayLike) -> 
         Haldane (1945), Biometrika 33, 222-225 (k = 1). Girshick, Mosteller and Savage (1946),
         Annals of Mathematical Statistics 17, 13-23. Chen et al. (2021), arXiv:2107.03374.
     """
-    r = _check_count(r, name="r", caller="stopped_pass_at_k")
-    r_P = np.full(np.shape(t), r)
-    t_P, r_P = check_counts(t, r_P, caller="stopped_pass_at_k", names=("t", "r"))
-    k_K = check_ks(ks, caller="stopped_pass_at_k")
-    return np.where(k_K >= t_P[:, None], 1.0, pass_at_k(t_P - 1, r_P - 1, k_K))
+    caller = "pass_at_k_stopped"
+    r = check_count(stop_at, name="stop_at", caller=caller)
+    most = check_count(n_max, name="n_max", caller=caller)
+    t_P, c_P = check_counts(t, successes, caller=caller, names=("t", "successes"))
+    _refuse(t_P > most, f"have at most n_max={most} completions", "t", t_P, caller)
+    _refuse(c_P > r, f"have at most stop_at={r} successes", "successes", c_P, caller)
+    return StoppingRule(r, most).pass_at_k(t_P, c_P, check_ks(ks, caller=caller))
 
 
 def mean_stopped_variance(
@@ -157,9 +169,9 @@ def check_stopping(
             f"The 'stopped' and 'n_max' parameters of {caller} must be given together. "
             f"Got only {'stopped' if n_max is None else 'n_max'!r} instead."
         )
-    most = _check_count(n_max, name="n_max", caller=caller)
+    most = check_count(n_max, name="n_max", caller=caller)
     _refuse(n_P > most, f"have at most n_max={most} completions", "n", n_P, caller)
-    stopped_P = _check_flags(stopped, n_P.size, caller)
+    stopped_P = check_booleans(stopped, n_P.size, name="stopped", caller=caller)
     if not stopped_P.any():
         return None
     _refuse(stopped_P & (c_P == 0), "have a success where it was stopped", "c", c_P, caller)
@@ -169,28 +181,6 @@ def check_stopping(
     )
     _refuse(~stopped_P & (c_P >= r), f"have c < {r} where it was not stopped", "c", c_P, caller)
     return StoppingRule(r, most)
-
-
-def _check_count(value: SupportsIndex, *, name: str, caller: str) -> int:
-    rule = f"The {name!r} parameter of {caller} must be an integer >= 1."
-    try:
-        count = 0 if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        count = 0
-    if count < 1:
-        raise ValueError(f"{rule} Got {value!r} instead.")
-    return count
-
-
-def _check_flags(stopped: npt.ArrayLike, n_problems: int, caller: str) -> npt.NDArray[np.bool_]:
-    stopped_P = np.asarray(stopped)
-    if stopped_P.shape != (n_problems,) or stopped_P.dtype.kind != "b":
-        raise ValueError(
-            f"The 'stopped' parameter of {caller} must be an array of {n_problems} booleans, one "
-            f"for each problem. Got an array of shape {stopped_P.shape} and dtype "
-            f"{stopped_P.dtype} instead."
-        )
-    return stopped_P
 
 
 def _refuse(

@@ -36,14 +36,15 @@ def n_mismatch(run: Run) -> Iterator[ValidityFinding]:
             continue
         owed = sum(c.owed for c in short)
         severity = graded(owed / asked, warning=OWED_WARNING, invalid=OWED_INVALID)
+        bound = "at most " if result.stop_after_successes is not None else ""
         extra = f"; {times(len(over), 'problem')} have more than {result.n}" if over else ""
         yield finding(
             "n_mismatch",
             Severity.INVALID if over else severity or Severity.WARNING,
             task.name,
             f"{times(len(short), 'problem')} of {task.name} have fewer than the {result.n} graded "
-            f"completions asked for ({owed:,} of {asked:,} are missing){extra}: problems do not "
-            "count alike; the same command samples and grades what is missing.",
+            f"completions asked for ({bound}{owed:,} of {asked:,} are missing){extra}: problems do "
+            "not count alike; the command that sampled them goes on with what is missing.",
             ARITHMETIC,
             n=result.n,
             problems=len(result.problems),

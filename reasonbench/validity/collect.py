@@ -120,7 +120,8 @@ def collect(
 
 def example(task: str, problem_id: str, sample_index: int | None = None) -> str:
     """Return the name of a completion or a problem, cut and fit for UTF-8."""
-    name = f"{task[:MAX_ID]}/{problem_id[:MAX_ID]}"
+    name = problem_id[:MAX_ID]
+    name = name if name.startswith(f"{task}/") else f"{task[:MAX_ID]}/{name}"
     name += "" if sample_index is None else f"#{sample_index}"
     return name.encode("utf-8", "backslashreplace").decode()
 

@@ -129,7 +129,7 @@ def test_a_bad_toml_file_is_one_sentence_and_exit_code_2(cli, tmp_path, toml, me
         (["rnu"], 2, "did you mean 'run'?"),
         (["run", "m"], 2, "tasks"),
         (["run", "m", "--task", "summs", *FAKE], 2, "did you mean 'sums'?"),
-        (["run", "m", "--task", "sums:2", "--engine", "fak"], 2, "did you mean 'fake'?"),
+        (["run", "m", "--task", "sums:2", "--engine", "fak"], 2, "did you mean 'fake'"),
         (["run", "m", "--task", "sums:2", "--engine-arg", "x"], 2, "KEY=VALUE"),
         (["run", "m", "--task", "sums:2", *FAKE, "--temperature", "-1"], 2, "temperature"),
         (["run", "missing", "--task", "sums:2", *FAKE], 5, "there is no model 'missing'"),

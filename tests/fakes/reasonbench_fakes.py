@@ -65,7 +65,8 @@ class FakeEngine:
     args: ``context``, ``truncate`` (share of truncated), ``fail_at`` (Failure records for these
     sample indices), ``decimal`` (sample indices that write 5 as 5.0), ``raise_after``,
     ``kill_after``, ``interrupt_after`` (after so many completions), ``end_after``, ``mislabel``
-    (fields to falsify), ``version``, ``leak`` (ids that it always gets right).
+    (fields to falsify), ``version``, ``leak`` (ids that it always gets right), ``wrong_last``
+    (right completions finish first), ``fail_wrong`` (Failure records for wrong answers).
     """
 
     def __init__(self, model, engine):
@@ -94,6 +95,8 @@ class FakeEngine:
             raise EngineError("the prompts do not fit", hint="lower --max-tokens")
 
     def sample(self, requests, sampling):
+        if self.args.get("wrong_last"):
+            requests = sorted(requests, key=lambda request: not self._is_right(request))
         for drawn, request in enumerate(requests):
             for name, act in (
                 ("kill_after", _kill),
@@ -104,7 +107,8 @@ class FakeEngine:
                     act()
             if drawn == self.args.get("end_after"):
                 return
-            if request.sample_index in self.args.get("fail_at", ()):
+            failed = self.args.get("fail_wrong") and not self._is_right(request)
+            if failed or request.sample_index in self.args.get("fail_at", ()):
                 yield Failure(
                     key=request.key,
                     task=request.prompt.task,
@@ -117,12 +121,16 @@ class FakeEngine:
                 continue
             yield msgspec.structs.replace(self._draw(request), **self.args.get("mislabel", {}))
 
+    def _is_right(self, request):
+        problem_id = request.prompt.problem_id
+        chance = random.Random(request.seed).random()
+        return chance < 1 / (1 + 0.2 * int(problem_id)) or problem_id in self.args.get("leak", ())
+
     def _draw(self, request):
         rng = random.Random(request.seed)
         number = int(request.prompt.problem_id)
-        right = rng.random() < 1 / (1 + 0.2 * number)
-        if request.prompt.problem_id in self.args.get("leak", ()):
-            right = True
+        right = self._is_right(request)
+        rng.random()
         cut = rng.random() < self.args.get("truncate", 0)
         answer = number + number * number + (0 if right else 1 + rng.randrange(9))
         if request.sample_index in self.args.get("decimal", ()):

@@ -30,15 +30,17 @@ levels = st.sampled_from([0.01, 0.5, 0.8, 0.9, 0.95])
 @unhurried
 def test_interval_contains_the_estimate_and_stays_in_the_unit_interval(case, level, anchor):
     found = benchmark_pass_at_k(*case, KS, level=level, anchor=anchor, draws=DRAWS)
-    for low, high in (found.superpopulation, found.fixed):
+    for low, high in (found.superpopulation, found.fixed, found.band):
         there = ~np.isnan(low)
         np.testing.assert_array_equal(there, ~np.isnan(high))
         assert np.all((low >= 0) & (low <= found.estimate) | ~there)
         assert np.all((high <= 1) & (high >= found.estimate) | ~there)
         assert np.all(low[there] < high[there])
-    np.testing.assert_array_equal(
-        np.isnan(found.superpopulation.low), found.undefined == found.n_problems
-    )
+    nowhere = found.undefined == found.n_problems
+    np.testing.assert_array_equal(np.isnan(found.superpopulation.low), nowhere)
+    np.testing.assert_array_equal(np.isnan(found.band.low), nowhere)
+    assert not np.any(found.band.low > found.superpopulation.low)
+    assert not np.any(found.band.high < found.superpopulation.high)
 
 
 @given(counts(), anchors)
@@ -51,6 +53,7 @@ def test_interval_widens_with_the_level(case, anchor):
     for (inner_low, inner_high), (outer_low, outer_high) in (
         (narrow.superpopulation, wide.superpopulation),
         (narrow.fixed, wide.fixed),
+        (narrow.band, wide.band),
     ):
         assert not np.any(outer_low > inner_low)
         assert not np.any(outer_high < inner_high)
@@ -65,7 +68,7 @@ def test_order_of_the_problems_changes_nothing(case, random):
     given_order, shuffled = (
         benchmark_pass_at_k(*counts, KS, draws=DRAWS) for counts in (case, (n, c))
     )
-    for name in ("estimate", "superpopulation", "fixed", "between_var", "within_var", "undefined"):
+    for name in ("estimate", "superpopulation", "fixed", "band", "between_var", "undefined"):
         np.testing.assert_array_equal(getattr(given_order, name), getattr(shuffled, name))
     assert given_order.flags == shuffled.flags
 

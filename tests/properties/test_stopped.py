@@ -8,13 +8,18 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reasonbench.stats import benchmark_pass_at_k, pass_at_k, stopped_pass_at_k
+from reasonbench.stats import benchmark_pass_at_k, pass_at_k, pass_at_k_stopped
 from reasonbench.stats.stopped import StoppingRule, mean_stopped_variance
 
 ROUNDING = 4e-16
 DRAWS = 2000
 
 unhurried = settings(deadline=None)
+
+
+def stopped_pass_at_k(t, r, ks):
+    """Problems that all had their r-th success, with an n_max that allows every k."""
+    return pass_at_k_stopped(t, np.full(np.shape(t), r), r, max([*t, *ks, 1]), ks)
 
 
 @st.composite

@@ -67,14 +67,16 @@ def test_every_problem_missing_gives_no_numbers():
     assert found.undefined[0] == 2
 
 
-@pytest.mark.parametrize(("c", "low", "high"), [(0, 0.0, 0.1136), (4, 0.8864, 1.0)])
+@pytest.mark.parametrize(
+    ("c", "low", "high"), [(0, 0.0, 1 - 0.025 ** (1 / 30)), (4, 0.025 ** (1 / 30), 1.0)]
+)
 def test_nothing_or_everything_solved_has_intervals_of_positive_width(c, low, high):
     found = benchmark_pass_at_k([4] * 30, [c] * 30, [1, 2, 4], anchor=1)
     width = 1 - 0.025 ** (1 / 30)
     assert np.all(found.estimate == (c > 0))
     np.testing.assert_allclose(found.superpopulation.high - found.superpopulation.low, width)
-    np.testing.assert_allclose(found.fixed.low, low, atol=1e-4)
-    np.testing.assert_allclose(found.fixed.high, high, atol=1e-4)
+    np.testing.assert_allclose(found.fixed.low, low, rtol=1e-12)
+    np.testing.assert_allclose(found.fixed.high, high, rtol=1e-12)
     assert np.all(found.within_var > 0)
 
 

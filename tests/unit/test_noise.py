@@ -63,6 +63,8 @@ def test_posterior_is_a_law_for_each_problem_and_follows_its_counts():
 def test_mixture_of_impossible_counts_is_an_error():
     with pytest.raises(ValueError, match="'c' parameter of fit_mixture must be at most 'n'"):
         fit_mixture([4], [5])
+    with pytest.raises(ValueError, match=r"'spread' parameter of fit_mixture .*Got -1"):
+        fit_mixture([4], [1], spread=-1)
 
 
 def fixed_coverage(interval, draw, *, runs, m, n, ks):

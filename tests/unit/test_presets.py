@@ -341,7 +341,8 @@ def test_the_sentence_says_what_was_taken_and_what_was_not():
     assert said == [
         "preset r1-distill: top_p 0.95, max_tokens 32,768 "
         "(https://huggingface.co/deepseek-ai/DeepSeek-R1-Distill-Qwen-7B); "
-        "temperature 1.0 as given, the preset says 0.6"
+        "temperature 1.0 as given, the preset says 0.6; the card asks of the prompt: "
+        + repr(presets.preset_named("r1-distill").instruction)
     ]
     data = {"model": {"id": "openai/gpt-oss-20b", "preset": "auto"}}
     presets.apply(data, say=said.append)
@@ -450,7 +451,8 @@ def test_a_flag_wins_over_the_file_and_both_over_the_preset(here, capsys):
     assert (spec.sampling.top_p, spec.sampling.max_tokens, spec.sampling.seed) == (0.95, 32_768, 3)
     said = capsys.readouterr()
     assert said.out == ""
-    assert re.fullmatch(r"preset qwq: top_p 0\.95, .*top_k 30 as given.*says 40\n", said.err)
+    assert re.match(r"preset qwq: top_p 0\.95, .*top_k 30 as given.*says 40\b", said.err)
+    assert said.err.count("\n") == 1
     other = build_spec(AuditSpec, "audit.toml", flags("--preset", "r1-distill"))
     assert other.model.preset == "r1-distill"
     assert (other.sampling.temperature, other.sampling.top_k) == (1.0, 0)

@@ -16,9 +16,14 @@ from reasonbench.stats import (
     fit_beta_binomial,
     gaffke_interval,
     pass_at_k,
-    stopped_pass_at_k,
+    pass_at_k_stopped,
 )
 from reasonbench.stats.stopped import StoppingRule, mean_stopped_variance
+
+
+def stopped_pass_at_k(t, r, ks):
+    """Problems that all had their r-th success, with an n_max that allows every k."""
+    return pass_at_k_stopped(t, np.full(np.shape(t), r), r, max([*t, *ks, 1]), ks)
 
 
 def exact_stopped(t, r, k):
@@ -90,20 +95,32 @@ def test_shape_is_problems_by_ks_in_the_order_given():
 
 
 @pytest.mark.parametrize(
-    ("t", "r", "ks", "message"),
+    ("arguments", "message"),
     [
-        ([4], 5, [1], r"'r' parameter .* must be at most 't'. Got r=5 with t=4 at index 0"),
-        ([4], 0, [1], r"'r' parameter .* an integer >= 1\. Got 0"),
-        ([4], 1.5, [1], r"'r' parameter .* an integer >= 1\. Got 1\.5"),
-        ([4], True, [1], r"'r' parameter .* an integer >= 1\. Got True"),
-        ([4.5], 2, [1], r"'t' parameter .*Got 4\.5"),
-        ([4], 2, [0], r"'ks' parameter of stopped_pass_at_k .*Got 0"),
-        (4, 2, [1], r"'t' parameter .* 1-D array"),
+        (([4], [5], 5, 9, [1]), r"'successes' parameter .* at most 't'\. Got successes=5 with t=4"),
+        (([4], [3], 2, 9, [1]), r"at most stop_at=2 successes\. Got successes=3 at index 0"),
+        (([4], [2], 2, 3, [1]), r"at most n_max=3 completions\. Got t=4 at index 0"),
+        (([4], [2], 0, 9, [1]), r"'stop_at' parameter .* an integer >= 1\. Got 0"),
+        (([4], [2], 1.5, 9, [1]), r"'stop_at' parameter .* an integer >= 1\. Got 1\.5"),
+        (([4], [1], True, 9, [1]), r"'stop_at' parameter .* an integer >= 1\. Got True"),
+        (([4], [2], 2, 0, [1]), r"'n_max' parameter .* an integer >= 1\. Got 0"),
+        (([4.5], [2], 2, 9, [1]), r"'t' parameter .*Got 4\.5"),
+        (([4, 4], [2], 2, 9, [1]), r"one entry for each problem"),
+        (([4], [2], 2, 9, [0]), r"'ks' parameter of pass_at_k_stopped .*Got 0"),
+        ((4, [2], 2, 9, [1]), r"'t' parameter .* 1-D array"),
     ],
 )
-def test_impossible_arguments_raise_value_error(t, r, ks, message):
+def test_impossible_arguments_raise_value_error(arguments, message):
     with pytest.raises(ValueError, match=message):
-        stopped_pass_at_k(t, r, ks)
+        pass_at_k_stopped(*arguments)
+
+
+def test_problems_that_did_not_stop_get_chens_formula():
+    ks = [1, 4, 10, 11]
+    found = pass_at_k_stopped([7, 10, 10, 6, 0], [2, 1, 0, 1, 0], 2, 10, ks)
+    np.testing.assert_allclose(found[0], [1 / 6, 2 / 3, 1, np.nan], rtol=1e-15)
+    for row, (n, c) in enumerate([(10, 1), (10, 0), (6, 1), (0, 0)], start=1):
+        np.testing.assert_array_equal(found[row], pass_at_k([n], [c], ks)[0])
 
 
 @pytest.mark.parametrize("r", [1, 2, 3, 4])

@@ -113,12 +113,60 @@ def test_the_estimate_is_the_stopped_ones_and_not_chens(tmp_path):
     assert "early stopping" in task.estimates[0].method
 
 
-def test_failed_completions_stay_owed_and_do_not_end_a_problem(tmp_path):
+def test_a_failed_completion_is_owed_though_successes_came_after_it(tmp_path, whole):
     (task,) = execute(spec(3, fail_at=[0]), tmp_path / "r").tasks
-    for counts in task.problems:
-        assert counts.stopped or counts.owed == 1
-    (task,) = execute(spec(3), tmp_path / "r").tasks
-    assert task.n_owed == 0
+    assert [c.stopped for c in task.problems] == [False] * PROBLEMS
+    assert all(c.owed for c in task.problems)
+    assert stored(tmp_path / "r") < PROBLEMS * N
+    assert same_as_whole(execute(spec(3), tmp_path / "r"), whole, 3)
+
+
+def test_completions_that_fail_when_they_are_wrong_do_not_raise_the_score(tmp_path, whole):
+    (task,) = execute(spec(2, fail_wrong=True), tmp_path / "r").tasks
+    assert task.n_owed > 0
+    assert all(c.n < 2 or c.stopped for c in task.problems)
+    assert same_as_whole(execute(spec(2), tmp_path / "r"), whole, 2)
+
+
+@pytest.mark.parametrize("count", [7, 40, 90])
+def test_a_run_that_broke_down_when_the_right_ones_had_come_first_ends_as_a_whole_one(
+    tmp_path, whole, count
+):
+    for _ in range(2):
+        with pytest.raises(EngineError):
+            execute(spec(3, wrong_last=True, raise_after=count), tmp_path / "r")
+    assert same_as_whole(execute(spec(3, wrong_last=True), tmp_path / "r"), whole, 3)
+
+
+def same_as_whole(result, whole, stop):
+    (task,) = result.tasks
+    found = {c.problem_id: (c.n, c.c, c.stopped) for c in task.problems}
+    return task.n_owed == 0 and found == {
+        name: expected(verdicts, stop) for name, verdicts in whole.items()
+    }
+
+
+def test_the_running_score_is_of_draws_that_are_all_there(tmp_path, whole, monkeypatch):
+    monkeypatch.setattr("reasonbench.sampling.STATUS_SECONDS", 0)
+    monkeypatch.setattr("reasonbench.sampling.COMMIT_SECONDS", 0)
+
+    class Watching(Silent):
+        def __init__(self):
+            self.scores = []
+
+        def status(self, scores):
+            self.scores += scores.values()
+
+    for stop in (None, 2):
+        watching = Watching()
+        execute(spec(stop, wrong_last=True), tmp_path / f"r{stop}", reporter=watching)
+        done = [list(found)[: stop or N] for found in whole.values()]
+        rates = [sum(found) / len(found) for found in done]
+        for score in watching.scores:
+            assert score.interval.low <= score.value <= score.interval.high
+            assert score.of == PROBLEMS
+            if score.n_problems == PROBLEMS:
+                assert score.value == pytest.approx(sum(rates) / PROBLEMS)
 
 
 def test_problems_that_are_done_leave_the_count_of_the_progress(tmp_path):
