@@ -25,6 +25,8 @@ COMMANDS = {
     "run": "reasonbench.cli.run:run",
     "regrade": "reasonbench.cli.run:regrade",
     "grade": "reasonbench.cli.grade:grade",
+    "compare": "reasonbench.cli.compare:compare",
+    "plan": "reasonbench.cli.compare:plan",
     "report": "reasonbench.cli.report:report",
     "tasks": "reasonbench.cli.tasks:tasks",
     "plugins": "reasonbench.cli.info:plugins",
