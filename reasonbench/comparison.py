@@ -120,6 +120,10 @@ class _Side:
             task.spec.name: {c.problem_id: c for c in task.problems} for task in self.result.tasks
         }
 
+    def asks_as(self, other: "_Side", task: str, problem: str) -> bool:
+        """Whether both runs ask the same under this task and id."""
+        return self.digests[task, problem] == other.digests.get((task, problem))
+
 
 def compare(
     a: Path,
@@ -148,11 +152,7 @@ def compare(
     for task in first.counts:
         if task not in second.counts:
             continue
-        shared = [
-            problem
-            for problem in first.counts[task]
-            if first.digests[task, problem] == second.digests.get((task, problem))
-        ]
+        shared = [p for p in first.counts[task] if first.asks_as(second, task, p)]
         alone = len(first.counts[task]) + len(second.counts[task]) - 2 * len(shared)
         if alone:
             notes.append(f"{alone:,} problems of {task} are in one of the runs only, and left out")

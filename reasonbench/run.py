@@ -115,22 +115,21 @@ def execute(
             planned = plan_run(spec, tasks, engine)
             plan_id = _record_plan(store, planned, reporter)
             with _session(store, plan_id, command):
-                board = Scoreboard(planned.plan, planned.problems)
-                grading = Grading(
-                    store,
-                    plan_id,
-                    planned.plan.graders,
-                    workers=workers or default_workers(),
-                    listen=board.add,
-                )
-                board.add(grade for grade, _ in store.grades(plan_id, grading.identities))
-                with contextlib.closing(grading):
-                    _check_golds(grading, planned.problems, reporter)
-                    Sampler(
-                        store, planned, engine, grading=grading, board=board, reporter=reporter
-                    ).run()
-                    _grade_rest(grading, reporter)
+                _sample_and_grade(store, planned, engine, reporter, workers or default_workers())
         return examined(store, summarize(store, plan_id))
+
+
+def _sample_and_grade(
+    store: Store, planned: Planned, engine: Engine, reporter: Reporter, workers: int
+) -> None:
+    plan_id = planned.plan.digest()
+    board = Scoreboard(planned.plan, planned.problems)
+    grading = Grading(store, plan_id, planned.plan.graders, workers=workers, listen=board.add)
+    board.add(grade for grade, _ in store.grades(plan_id, grading.identities))
+    with contextlib.closing(grading):
+        _check_golds(grading, planned.problems, reporter)
+        Sampler(store, planned, engine, grading=grading, board=board, reporter=reporter).run()
+        _grade_rest(grading, reporter)
 
 
 def examined(store: Store, result: RunResult) -> RunResult:

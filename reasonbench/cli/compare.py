@@ -19,8 +19,11 @@ MAX_NAMES = 20
 @click.argument("b", type=click.Path(path_type=Path))
 @click.option("-k", "ks", type=click.IntRange(min=1), multiple=True,
               help="k of pass@k.  [default: 1, 2, 4 ... up to the smaller n]")  # fmt: skip
-@click.option("--at", type=click.IntRange(min=2),
-              help="K of the test for collapse, named before looking.  [default: largest k]")  # fmt: skip
+@click.option(
+    "--at",
+    type=click.IntRange(min=2),
+    help="K of the test for collapse, named before looking.  [default: the largest k]",
+)
 @click.option("--level", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.95,
               show_default=True, help="Confidence level.")  # fmt: skip
 @output_options

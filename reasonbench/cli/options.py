@@ -92,6 +92,19 @@ def run_options(function: F) -> F:
             help="Sampling as the model's makers say, where no flag says otherwise; auto goes by "
             "the model's name and files.  See reasonbench presets.",
         ),
+        sampling_options,
+        click.option(
+            "--out",
+            type=click.Path(path_type=Path, file_okay=False),
+            help="Run directory; one that exists is gone on with.  [default: runs/<model>]",
+        ),
+        click.option("--workers", type=click.IntRange(min=1), help="Grader processes."),
+    )(function)
+
+
+def sampling_options(function: F) -> F:
+    """Add everything that shapes a draw."""
+    return chain(
         click.option("--temperature", type=float, help="0 is greedy.  [default: 1.0]"),
         click.option("--top-p", type=float, help="Nucleus mass.  [default: 1.0]"),
         click.option("--top-k", type=int, help="0 keeps every token.  [default: 0]"),
@@ -110,12 +123,6 @@ def run_options(function: F) -> F:
             default=None,  # not given leaves a file's true as it is
             help="Send it even to a model whose card says not to.",
         ),
-        click.option(
-            "--out",
-            type=click.Path(path_type=Path, file_okay=False),
-            help="Run directory; one that exists is gone on with.  [default: runs/<model>]",
-        ),
-        click.option("--workers", type=click.IntRange(min=1), help="Grader processes."),
     )(function)
 
 
