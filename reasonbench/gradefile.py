@@ -1,20 +1,28 @@
 """Grading a file of completions: one JSON object a line in, one verdict a line out.
 
 So others can use the graders alone.  A line is
-``{"id": ..., "target": "42" | "tests": {...}, "completion": "..."}``; ``statement``,
-``metadata`` (a grader's options), ``finish_reason`` (``stop`` or ``length``) and
-``thinking_prefilled`` may stand beside.  Verdicts come in the order of the lines, as they
-come about; memory is bounded by the workers, not by the file.
+``{"id": ..., "target": "42" | "tests": {...}, "completion": "..."}``.  Beside these may stand
+``statement``, ``metadata`` (a grader's options), ``limits`` (of tests), ``finish_reason``
+(``stop`` or ``length``) and ``thinking_prefilled``.  Verdicts come in the order of the lines,
+as they come about; memory is bounded by the workers, not by the file.
 """
 
-import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 
 from reasonbench.graders.pool import GraderPool
-from reasonbench.records import Completion, Failure, FinishReason, Grade, Problem, Record
+from reasonbench.identity import digest
+from reasonbench.records import (
+    Completion,
+    Failure,
+    FinishReason,
+    Grade,
+    Problem,
+    Record,
+    Verdict,
+)
 
 TASK = "file"
 MAX_LINE_BYTES = 64 * 2**20
@@ -32,7 +40,9 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     target: str | int | float | None = None
     """Gold answer."""
     tests: dict[str, Any] | None = None
-    """Tests of a coding problem."""
+    """Tests of a coding problem; a ``reference`` among them must pass itself."""
+    limits: dict[str, Any] | None = None
+    """Limits of a coding problem, ``cpu_s`` and ``memory_mb``; for ``tests`` as a whole."""
     statement: str = ""
     """What was asked."""
     metadata: dict[str, Any] = {}
@@ -53,7 +63,7 @@ class Judged(Record, frozen=True, kw_only=True):
     verdict: str
     """``correct``, ``incorrect``, ``ungraded``, or ``error`` where no grader judged it."""
     reason: str
-    """``ok``, or why not; ``bad_line`` or ``grader_failed`` for an error."""
+    """``ok``, or why not; ``bad_line``, ``reference_fails`` or ``grader_failed`` for an error."""
     answer: str | None = None
     """Answer as extracted."""
     layer: str = ""
@@ -77,39 +87,67 @@ def grade_lines(lines: Iterable[bytes], grader: str, *, workers: int = 1) -> Ite
         GraderError: it cannot be loaded.
     """
     with GraderPool(grader, workers=workers) as pool:
-        waiting: dict[int, Judged] = {}
-        asked: dict[int, Asked] = {}
+        desk = _Desk(pool)
         numbered = ((n, line) for n, line in enumerate(lines, start=1) if line.strip())
-        places = itertools.count()
-        out = 0
-        for place, (number, line) in zip(places, numbered, strict=False):
-            read = _read(number, line)
-            if isinstance(read, Judged):
-                waiting[place] = read
+        for number, line in numbered:
+            desk.take(number, line)
+            yield from desk.ready(block=False)
+            while desk.n_held > WINDOW * workers:
+                yield from desk.ready(block=True)
+        while desk.n_held:
+            yield from desk.ready(block=True)
+
+
+class _Desk:
+    """Lines that were taken and not yet given back, in order."""
+
+    def __init__(self, pool: GraderPool) -> None:
+        self._pool = pool
+        self._held: dict[int, Asked | Judged] = {}
+        """Lines in the order of their numbers; those that cannot be graded are judged."""
+        self._outcomes: dict[int, Grade | Failure] = {}
+        self._references: dict[str, Grade | Failure | None] = {}
+        """Reference solutions by the digest of their tests; None while not judged."""
+
+    @property
+    def n_held(self) -> int:
+        """Lines that wait, for a verdict or for a line before them."""
+        return len(self._held)
+
+    def take(self, number: int, line: bytes) -> None:
+        """Read one line and give it to the graders."""
+        read = self._held[number] = _read(number, line)
+        if isinstance(read, Judged):
+            return
+        problem = _problem(number, read)
+        mine = _reference_of(read)
+        if mine is not None and mine not in self._references:
+            self._references[mine] = None
+            self._pool.submit(problem, _reference(number, read, mine))
+        self._pool.submit(problem, _completion(number, read))
+
+    def ready(self, *, block: bool) -> Iterator[Judged]:
+        """Yield the lines whose turn has come."""
+        for outcome in self._pool.drain(block=block):
+            if outcome.key in self._references:
+                self._references[outcome.key] = outcome
             else:
-                asked[place] = read
-                pool.submit(_problem(number, read), _completion(place, number, read))
-            _take(pool, asked, waiting, block=False)
-            while place - out > WINDOW * workers and out not in waiting:
-                _take(pool, asked, waiting, block=True)
-            while out in waiting:
-                yield waiting.pop(out)
-                out += 1
-        while asked:
-            _take(pool, asked, waiting, block=True)
-            while out in waiting:
-                yield waiting.pop(out)
-                out += 1
-        yield from (waiting[place] for place in sorted(waiting))
+                self._outcomes[int(outcome.key)] = outcome
+        while self._held:
+            number, first = next(iter(self._held.items()))
+            judged = first if isinstance(first, Judged) else self._judge(number, first)
+            if judged is None:
+                return
+            del self._held[number]
+            yield judged
 
-
-def _take(
-    pool: GraderPool, asked: dict[int, Asked], waiting: dict[int, Judged], *, block: bool
-) -> None:
-    """Move what was judged from ``asked`` to ``waiting``."""
-    for outcome in pool.drain(block=block):
-        place = int(outcome.key)
-        waiting[place] = _judged(asked.pop(place), outcome)
+    def _judge(self, number: int, asked: Asked) -> Judged | None:
+        """Return a line's verdict; None before it and its reference's are there."""
+        mine = _reference_of(asked)
+        reference = None if mine is None else self._references[mine]
+        if number not in self._outcomes or (mine is not None and reference is None):
+            return None
+        return _judged(asked, self._outcomes.pop(number), reference)
 
 
 def _read(number: int, line: bytes) -> Asked | Judged:
@@ -129,20 +167,39 @@ def _bad(number: int, why: str, name: str | int | None = None) -> Judged:
     return Judged(line=number, id=name, verdict="error", reason="bad_line", detail=detail)
 
 
+def _reference_of(asked: Asked) -> str | None:
+    """Return the key of a line's reference solution, if its tests have one."""
+    if asked.tests is None or not isinstance(asked.tests.get("reference"), str):
+        return None
+    return f"reference {digest(asked.tests, asked.limits)}"
+
+
+def _reference(number: int, asked: Asked, key: str) -> Completion:
+    """Return the reference solution of a line's tests, as a completion."""
+    code = str((asked.tests or {}).get("reference"))
+    given = msgspec.structs.replace(_completion(number, asked), key=key)
+    return msgspec.structs.replace(
+        given, text=f"```python\n{code}\n```", finish_reason=FinishReason.STOP
+    )
+
+
 def _problem(number: int, asked: Asked) -> Problem:
+    tests = asked.tests
+    if tests is not None and asked.limits is not None:
+        tests = {**tests, "limits": asked.limits}
     return Problem(
         task=TASK,
         id=str(number),
         statement=asked.statement,
         target=None if asked.target is None else str(asked.target),
-        tests=asked.tests,
+        tests=tests,
         metadata=asked.metadata,
     )
 
 
-def _completion(place: int, number: int, asked: Asked) -> Completion:
+def _completion(number: int, asked: Asked) -> Completion:
     return Completion(
-        key=str(place),
+        key=str(number),
         task=TASK,
         problem_id=str(number),
         sample_index=0,
@@ -156,9 +213,13 @@ def _completion(place: int, number: int, asked: Asked) -> Completion:
     )
 
 
-def _judged(asked: Asked, outcome: Grade | Failure) -> Judged:
+def _judged(asked: Asked, outcome: Grade | Failure, reference: Grade | Failure | None) -> Judged:
     number = int(outcome.problem_id)
     name = asked.id if asked.id is not None else number
+    if isinstance(reference, Grade) and reference.verdict is not Verdict.CORRECT:
+        why = f"line {number}: its own reference fails its tests ({reference.reason})"
+        why += f": {reference.detail}" if reference.detail else ""
+        return Judged(line=number, id=name, verdict="error", reason="reference_fails", detail=why)
     if isinstance(outcome, Failure):
         detail = f"line {number}: the grader raised {outcome.error_type}: {outcome.message}"
         return Judged(line=number, id=name, verdict="error", reason="grader_failed", detail=detail)

@@ -302,6 +302,7 @@ GRADERS = Registry(
     protocol=protocols.Grader,
     builtins={
         "exact": "reasonbench.graders.exact:ExactGrader",
+        "code": "reasonbench.graders.code:CodeGrader",
         "countdown": "reasonbench.graders.countdown:CountdownGrader",
         "math": "reasonbench.graders.math:MathGrader",
         "math_verify": "reasonbench.graders.math_verify:MathVerifyGrader",

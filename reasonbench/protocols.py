@@ -98,7 +98,9 @@ class Grader(Protocol):
     """A judge of completions.
 
     Factory: ``factory() -> Grader``.  ``grade`` runs in a worker process that can be
-    killed at any moment, so the factory must be importable there.
+    killed at any moment, so the factory must be importable there.  Two attributes may stand
+    beside: ``seconds``, the longest that it may take over a completion (10 without it), and
+    ``isolated``, True if it runs what it judges elsewhere, so that its own death is no verdict.
     """
 
     @property

@@ -75,6 +75,7 @@ class GraderPool:
         self._n_submitted = 0
         # The rest belongs to the thread.
         self._failed_starts = 0
+        self._isolated = False
         self._workers: list[WorkerProcess] = []
         self._selector = selectors.DefaultSelector()
         self._wake_read, self._wake_write = os.pipe()
@@ -301,13 +302,22 @@ class GraderPool:
         worker.since = time.monotonic()
         if isinstance(reply, wire.Broken):
             raise GraderError(
-                f"grader {self._name!r} cannot be loaded: {reply.error_type}: {reply.message}"
+                f"grader {self._name!r} cannot be loaded: {reply.error_type}: {reply.message}",
+                hint=reply.hint,
             )
         if isinstance(reply, wire.Ready):
             worker.ready = True
             self._failed_starts = 0
+            self._seconds = reply.seconds or self._seconds
+            self._isolated = reply.isolated
+            if self._identity not in (None, reply.identity):
+                raise GraderError(
+                    f"a worker of grader {self._name!r} calls itself {reply.identity}, another "
+                    f"{self._identity}: their verdicts do not mix",
+                    hint="reasonbench doctor says what isolates code here",
+                )
             with self._changed:
-                self._identity = self._identity or reply.identity
+                self._identity = reply.identity
                 self._changed.notify_all()
             return
         task = worker.in_flight.popleft()
@@ -358,7 +368,11 @@ class GraderPool:
                 self._queue.appendleft(task)
             return
         assert self._identity is not None
-        grade = judging.incorrect(task.completion, self._identity, reason, None, detail)
+        if self._isolated:  # what it judges cannot have killed it
+            why = f"{reason}: {detail}"
+            grade = judging.ungraded(task.completion, self._identity, "infrastructure", None, why)
+        else:
+            grade = judging.incorrect(task.completion, self._identity, reason, None, detail)
         self._finish(task, grade)
 
     def _finish(self, task: Task, outcome: Outcome) -> None:

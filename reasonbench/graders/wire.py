@@ -27,6 +27,10 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
     """The worker has loaded its grader."""
 
     identity: str
+    seconds: float | None = None
+    """Longest that it may take over a completion; None for the pool's own limit."""
+    isolated: bool = False
+    """Whether it runs what it judges elsewhere: then its own death is no verdict."""
 
 
 class Broken(msgspec.Struct, frozen=True, tag="broken"):
@@ -34,6 +38,7 @@ class Broken(msgspec.Struct, frozen=True, tag="broken"):
 
     error_type: str
     message: str
+    hint: str | None = None
 
 
 class Graded(msgspec.Struct, frozen=True, tag="graded"):

@@ -35,9 +35,11 @@ def main() -> None:
         from reasonbench import plugins
 
         grader = plugins.GRADERS.load(name)
-        _send(outgoing, wire.Ready(str(grader.identity)))
+        seconds, isolated = getattr(grader, "seconds", None), getattr(grader, "isolated", False)
+        _send(outgoing, wire.Ready(str(grader.identity), seconds, isolated))
     except Exception as error:
-        _send(outgoing, wire.Broken(type(error).__name__, _printable(error)))
+        hint = getattr(error, "hint", None)
+        _send(outgoing, wire.Broken(type(error).__name__, _printable(error), hint))
         _leave(0)
     _limit_memory(memory_mb)
     with contextlib.suppress(BrokenPipeError):
@@ -122,7 +124,8 @@ def _limit_memory(memory_mb: int) -> None:
     if hard != resource.RLIM_INFINITY:
         limit = min(limit, hard)
     resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # Not 0: at 0 the kernel still starts a crash handler that a pipe names.
+    resource.setrlimit(resource.RLIMIT_CORE, (1, 1))
 
 
 def _leave(code: int) -> NoReturn:

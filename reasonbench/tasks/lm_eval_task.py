@@ -255,7 +255,7 @@ _UNSUPPORTED = {
     "doc_to_image": "it shows images",
     "doc_to_audio": "it plays audio",
     "gen_prefix": "it begins the model's answer itself (gen_prefix)",
-    "unsafe_code": "it runs code that the model wrote, and there is no sandbox for that yet",
+    "unsafe_code": "its own scoring runs the model's code outside of any sandbox",
 }
 _UNSUPPORTED_HINT = "lm_eval run can sample it; reasonbench takes text-only generate_until tasks"
 

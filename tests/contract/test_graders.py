@@ -7,7 +7,12 @@ from reasonbench.plugins import BUILT_IN
 from reasonbench.records import Completion, FinishReason, Problem, Verdict
 from reasonbench.tasks.lm_eval_task import LmEvalTask
 
-BUILT_INS = [name for name in plugins.GRADERS.names() if plugins.GRADERS.origin(name) == BUILT_IN]
+BUILT_INS = [
+    name
+    for name in plugins.GRADERS.names()
+    if plugins.GRADERS.origin(name) == BUILT_IN and name != "code"
+]
+"""Graders of final answers; the code grader has a contract of its own."""
 WRONG = "11"
 
 YAML = """

@@ -8,6 +8,7 @@ import sys
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from real_sandbox import missing
 
 from reasonbench.errors import UnknownNameError
 from reasonbench.gradefile import Judged, grade_lines
@@ -90,6 +91,42 @@ def test_lines_are_read_as_they_are_needed():
     assert [next(judged).id for _ in range(50)] == list(range(50))
     judged.close()
     assert next(read) < 1000
+
+
+@pytest.mark.skipif(bool(missing()), reason=missing())
+def test_code_is_judged_by_its_tests_in_the_sandbox():
+    tests = {"style": "stdio", "cases": [{"input": "1\n", "output": "2\n"}]}
+    right = "```python\nprint(int(input()) + 1)\n```"
+    lines = [
+        {"id": "right", "tests": tests, "completion": right},
+        {"id": "wrong", "tests": tests, "completion": "```python\nprint(3)\n```"},
+        {"id": "slow", "tests": tests, "completion": "```python\nwhile True: pass\n```"},
+        {"id": "broken", "tests": {"style": "stdio", "cases": 3}, "completion": right},
+    ]
+    lines[2]["limits"] = {"cpu_s": 0.5}
+    judged = {j.id: j for j in grade(*(json.dumps(x).encode() for x in lines), grader="code")}
+    assert judged["right"].verdict == "correct"
+    assert judged["wrong"].reason == "wrong"
+    assert judged["slow"].reason == "timeout"
+    assert judged["broken"].verdict in ("error", "ungraded")
+
+
+@pytest.mark.skipif(bool(missing()), reason=missing())
+def test_tests_that_their_own_reference_fails_are_named_by_line():
+    cases = [{"input": "1\n", "output": "2\n"}]
+    answer = "```python\nprint(2)\n```"
+    lines = [
+        {
+            "id": i,
+            "tests": {"style": "stdio", "cases": cases, "reference": code},
+            "completion": answer,
+        }
+        for i, code in enumerate(("print(2)", "print(3)", "print(2)"))
+    ]
+    first, second, third = grade(*(json.dumps(x).encode() for x in lines), grader="code", workers=2)
+    assert (first.verdict, third.verdict) == ("correct", "correct")
+    assert (second.verdict, second.reason) == ("error", "reference_fails")
+    assert second.detail.startswith("line 2: its own reference fails")
 
 
 def test_the_command_streams_a_line_for_each(tmp_path):
