@@ -124,7 +124,7 @@ def test_a_bad_line_is_named_with_its_file(write, rows, said):
         ("lm_eval", TaskError, "needs a task name"),
         ("math_jsonl", TaskError, "needs a file"),
         ("lm_eval:hellaswag", TaskError, "output type 'multiple_choice'"),
-        ("lm_eval:humaneval", TaskError, "no sandbox for that yet"),
+        ("lm_eval:humaneval", TaskError, "outside of any sandbox"),
         ("lm_eval:mmlu", TaskError, "is a group of tasks"),
         ("lm_eval:squadv2", TaskError, "Python class"),
     ],
