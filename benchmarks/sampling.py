@@ -25,7 +25,7 @@ from pathlib import Path
 from reasonbench.resources import data_dir, embedded_model
 
 MODEL, TASK = "student", "countdown_public"
-PROBLEMS, N, MAX_TOKENS, ROUNDS = 64, 32, 256, 3
+PROBLEMS, N, MAX_TOKENS, ROUNDS = 50, 64, 64, 3
 BATCH = 256
 MEMORY = 4096
 KV_CACHE = {"VLLM_CPU_KVCACHE_SPACE": "2"}
@@ -108,7 +108,7 @@ def against_lm_eval(folder):
     shim.mkdir(parents=True)
     (shim / "METADATA").write_text("Metadata-Version: 2.1\nName: vllm\nVersion: 0.32.0+cpu\n")
     tasks = folder / "tasks"
-    shutil.copytree(data_dir() / "tasks" / TASK, tasks / TASK)
+    shutil.copytree(data_dir("tasks") / TASK, tasks / TASK)
     yaml = tasks / TASK / f"{TASK}.yaml"
     text = yaml.read_text().replace("max_gen_toks: 1024", f"max_gen_toks: {MAX_TOKENS}")
     yaml.write_text(text.replace("do_sample: false", "do_sample: true\n  temperature: 1.0")

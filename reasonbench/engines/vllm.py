@@ -55,6 +55,8 @@ with new_log() as _log, output_to(_log):
 LIBRARIES = ("torch", "transformers", "tokenizers", "jinja2")
 MIN_STEP_TOKENS = 4096
 CPU_CACHE_BYTES = 2 * 1024**3
+GRACE_SECONDS = 0.5
+"""Time that vLLM's processes get to end by themselves; they hold nothing that could be lost."""
 TEMPERATURES = (0.01, 2.0)
 """Outside of these vLLM refuses a temperature, or silently takes another."""
 
@@ -148,7 +150,7 @@ class VllmEngine:
         if self._core is None:
             return
         with output_to(self._log):
-            self._core.engine_core.shutdown()
+            self._core.engine_core.shutdown(timeout=GRACE_SECONDS)
             self._core = None
             gc.collect()  # what vLLM leaves unclosed complains when it is freed
         for process in self._processes:
