@@ -200,6 +200,12 @@ def _task(
             f"{n_b}",
             hint="give a smaller k, or run on with a larger -n: samples are kept",
         )
+    if at is not None and at > min(n_a, n_b):
+        raise SpecError(
+            f"the test for collapse at K = {at} needs as many completions a problem, and the runs "
+            f"have {n_a} and {n_b}",
+            hint="name a smaller K, or run on with a larger -n: samples are kept",
+        )
     (ns_a, cs_a), (ns_b, cs_b) = map(_arrays, sides)
     paired = stats.compare_paired(ns_a, cs_a, ns_b, cs_b, list(picked), level=level)
     return PairedTask(

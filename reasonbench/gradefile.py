@@ -87,7 +87,7 @@ def grade_lines(lines: Iterable[bytes], grader: str, *, workers: int = 1) -> Ite
         GraderError: it cannot be loaded.
     """
     with GraderPool(grader, workers=workers) as pool:
-        desk = _Desk(pool)
+        desk = _Desk(pool, references=grader == "code")
         numbered = ((n, line) for n, line in enumerate(lines, start=1) if line.strip())
         for number, line in numbered:
             desk.take(number, line)
@@ -101,8 +101,9 @@ def grade_lines(lines: Iterable[bytes], grader: str, *, workers: int = 1) -> Ite
 class _Desk:
     """Lines that were taken and not yet given back, in order."""
 
-    def __init__(self, pool: GraderPool) -> None:
+    def __init__(self, pool: GraderPool, *, references: bool) -> None:
         self._pool = pool
+        self._has_references = references
         self._held: dict[int, Asked | Judged] = {}
         """Lines in the order of their numbers; those that cannot be graded are judged."""
         self._outcomes: dict[int, Grade | Failure] = {}
@@ -120,7 +121,7 @@ class _Desk:
         if isinstance(read, Judged):
             return
         problem = _problem(number, read)
-        mine = _reference_of(read)
+        mine = self._reference_of(read)
         if mine is not None and mine not in self._references:
             self._references[mine] = None
             self._pool.submit(problem, _reference(number, read, mine))
@@ -141,9 +142,16 @@ class _Desk:
             del self._held[number]
             yield judged
 
+    def _reference_of(self, asked: Asked) -> str | None:
+        """Return the key of a line's reference solution, if its tests have one."""
+        tests = asked.tests if self._has_references else None
+        if tests is None or not isinstance(tests.get("reference"), str):
+            return None
+        return f"reference {digest(tests, asked.limits)}"
+
     def _judge(self, number: int, asked: Asked) -> Judged | None:
         """Return a line's verdict; None before it and its reference's are there."""
-        mine = _reference_of(asked)
+        mine = self._reference_of(asked)
         reference = None if mine is None else self._references[mine]
         if number not in self._outcomes or (mine is not None and reference is None):
             return None
@@ -167,20 +175,13 @@ def _bad(number: int, why: str, name: str | int | None = None) -> Judged:
     return Judged(line=number, id=name, verdict="error", reason="bad_line", detail=detail)
 
 
-def _reference_of(asked: Asked) -> str | None:
-    """Return the key of a line's reference solution, if its tests have one."""
-    if asked.tests is None or not isinstance(asked.tests.get("reference"), str):
-        return None
-    return f"reference {digest(asked.tests, asked.limits)}"
-
-
 def _reference(number: int, asked: Asked, key: str) -> Completion:
     """Return the reference solution of a line's tests, as a completion."""
     code = str((asked.tests or {}).get("reference"))
     given = msgspec.structs.replace(_completion(number, asked), key=key)
-    return msgspec.structs.replace(
-        given, text=f"```python\n{code}\n```", finish_reason=FinishReason.STOP
-    )
+    # One that goes on from the prompt's code is sent as a base model would send it.
+    text = code if code[:1].isspace() else f"```python\n{code}\n```"
+    return msgspec.structs.replace(given, text=text, finish_reason=FinishReason.STOP)
 
 
 def _problem(number: int, asked: Asked) -> Problem:

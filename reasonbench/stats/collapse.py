@@ -167,8 +167,8 @@ def diversity_collapse(
         crossing=crossing.k,
         crossing_low=crossing.low,
         crossing_high=crossing.high,
-        lost=np.flatnonzero(ever_A & ~ever_B),
-        gained=np.flatnonzero(ever_B & ~ever_A),
+        lost=np.flatnonzero(ever_A & ~ever_B & (counts[2] > 0)),
+        gained=np.flatnonzero(ever_B & ~ever_A & (counts[0] > 0)),
         undefined=int(np.sum(~kept)),
         level=level,
     )

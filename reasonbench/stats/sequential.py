@@ -217,7 +217,7 @@ def _obrien_fleming(
     floor_R = 1 / (r_R * problems)
     z_R = mean_RP.mean(axis=1) / np.sqrt(np.maximum(spread_R, floor_R) / (r_R * problems))
     reached_R = z_R / (obrien_fleming_boundary(last, alpha) * np.sqrt(last / r_R))
-    reached_R[: 1 if last > 1 else 0] = 0.0
+    reached_R[:1] = 0.0  # one round tells nothing of the noise between rounds
     return reached_R, -reached_R
 
 

@@ -34,7 +34,8 @@ _DICTS = (dict, OrderedDict, defaultdict, Counter)
 _dumps, _loads = json.dumps, json.loads
 """Kept here, because a candidate may put its own in their place."""
 
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+"""A string, or one that never ends: each start consumes all it looks at, so this is linear."""
 
 Hook = Callable[[Any], dict[str, Any] | None]
 
