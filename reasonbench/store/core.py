@@ -11,7 +11,6 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +35,7 @@ from reasonbench.store.database import (
     open_reader,
     open_writer,
     require_run,
+    rows_added,
 )
 from reasonbench.store.lock import RunLock, is_held
 
@@ -173,7 +173,7 @@ class Store:
             "SELECT key, problem FROM plan_items WHERE plan = ? ORDER BY position", (number,)
         )
         given = ((item.key, item.problem) for item in items)
-        if any(old != new for old, new in zip_longest(stored, given)):
+        if any(old != new for old, new in itertools.zip_longest(stored, given)):
             raise StoreError(
                 f"plan {plan_id} was stored in {self.path} with other problems",
                 hint="a task whose problems change must change its content_digest or version",
@@ -189,8 +189,8 @@ class Store:
 
     def plans(self) -> list[Plan]:
         """Return every plan, in the order in which each was first added."""
-        rows = self._select("SELECT record FROM plans ORDER BY number")
-        return [decode(record, Plan) for (record,) in rows]
+        query = "SELECT record FROM plans ORDER BY number"
+        return [decode(record, Plan) for (record,) in self._select(query)]
 
     def problems(self, plan_id: str) -> Iterator[Problem]:
         """Yield the versions of the problems that a plan refers to, in its order."""
@@ -209,21 +209,15 @@ class Store:
 
     def present(self, plan_id: str) -> set[str]:
         """Return the keys of the plan's items that have completions."""
-        rows = self._select(
-            "SELECT key FROM plan_items i WHERE plan = ? "
-            "AND EXISTS (SELECT 1 FROM completions c WHERE c.key = i.key)",
-            (self._number(plan_id),),
-        )
+        rows = self._select(queries.PRESENT, (self._number(plan_id),))
         return {key for (key,) in rows}
 
     def lookup(self, keys: Iterable[str]) -> Iterator[Completion]:
         """Yield the completions that exist among ``keys``, whatever plan asked for them."""
         waiting = iter(keys)
         while page := list(itertools.islice(waiting, PAGE)):
-            marks = ", ".join("?" * len(page))
-            rows = self._select(f"SELECT record FROM completions WHERE key IN ({marks})", page)
-            for (record,) in rows:
-                yield decode(record, Completion)
+            rows = self._select(queries.lookup(len(page)), page)
+            yield from (decode(record, Completion) for (record,) in rows)
 
     def begin_session(self, session: Session) -> int:
         """Store the start of a session; return the id that ends it."""
@@ -267,7 +261,7 @@ class Store:
         A key that exists keeps the completion that it has.
         """
         with self._transaction() as run:
-            return _rows_added(
+            return rows_added(
                 run,
                 "INSERT INTO completions VALUES (?, ?, ?) ON CONFLICT (key) DO NOTHING",
                 ((c.key, c.finish_reason.value, encode(c)) for c in completions),
@@ -307,7 +301,7 @@ class Store:
         """
         number = self._number(plan_id)
         with self._transaction() as run:
-            return _rows_added(
+            return rows_added(
                 run,
                 "INSERT INTO grades VALUES (?, ?, "
                 "(SELECT problem FROM plan_items WHERE plan = ? AND key = ?), ?) "
@@ -401,9 +395,3 @@ class Store:
         if os.getpid() != self._pid:
             raise StoreError(f"the store {self.path} was opened by another process")
         return self._connection
-
-
-def _rows_added(run: sqlite3.Connection, statement: str, rows: Iterable[tuple[Any, ...]]) -> int:
-    before = run.total_changes
-    run.executemany(statement, rows)
-    return run.total_changes - before

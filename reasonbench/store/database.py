@@ -7,10 +7,10 @@ therefore always damage, never an interrupted beginning.
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from reasonbench.errors import (
     StoreCorruptError,
@@ -232,3 +232,10 @@ def _check_integrity(connection: sqlite3.Connection, file: Path) -> None:
     (first,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if first != "ok":
         raise corrupt(file, f"is damaged ({first})")
+
+
+def rows_added(run: sqlite3.Connection, statement: str, rows: Iterable[tuple[Any, ...]]) -> int:
+    """Run a statement for each row; return how many rows it added."""
+    before = run.total_changes
+    run.executemany(statement, rows)
+    return run.total_changes - before

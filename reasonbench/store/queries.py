@@ -9,6 +9,11 @@ ITEMS = """
     WHERE plan = :plan AND position > :after ORDER BY position LIMIT :page"""
 """Position, problem digest, key and sample index of each item."""
 
+PRESENT = """
+    SELECT key FROM plan_items i
+    WHERE plan = ? AND EXISTS (SELECT 1 FROM completions c WHERE c.key = i.key)"""
+"""Key of each item that has a completion."""
+
 COMPLETIONS = """
     SELECT i.position, i.problem, c.record
     FROM plan_items i CROSS JOIN completions c ON c.key = i.key
@@ -34,3 +39,8 @@ GRADES = """
     CROSS JOIN completions c ON c.key = i.key
     WHERE i.plan = :plan AND i.position > :after ORDER BY i.position LIMIT :page"""
 """Position, grade and finish reason of each item that has the wanted grade."""
+
+
+def lookup(count: int) -> str:
+    """Return the query for the completions under so many keys."""
+    return f"SELECT record FROM completions WHERE key IN ({', '.join('?' * count)})"

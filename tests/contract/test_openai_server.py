@@ -44,10 +44,18 @@ def test_check_finds_a_refused_field_before_anything_is_drawn(serve, tmp_path):
 def test_a_limit_of_one_token_that_openai_finds_too_small_is_no_refusal(serve, connect):
     server = serve()
     engine = connect(server)
-    server.probe_fault = lambda probe: status(
-        400, "Could not finish the message because max_tokens or model output limit was reached."
-    )
+    refused = []
+
+    def refuse(probe):
+        refused.append(probe)
+        return status(
+            400,
+            "Could not finish the message because max_tokens or model output limit was reached.",
+        )
+
+    server.probe_fault = refuse
     engine.check([prompt()], SAMPLING)
+    assert refused
 
 
 def test_a_reply_without_usage_is_refused_before_anything_is_drawn(serve, tmp_path):
