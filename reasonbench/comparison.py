@@ -76,7 +76,9 @@ class PairedTask(Record, frozen=True, kw_only=True):
     deltas: tuple[PairedDelta, ...]
     """B minus A."""
     collapse: Collapse | None
-    """None where no problem has n >= 2 in both runs."""
+    """None where there is no test for it."""
+    no_collapse: str
+    """Why there is none; empty where there is one."""
     lost: tuple[str, ...]
     """Problems that A solved at least once and B never."""
     gained: tuple[str, ...]
@@ -193,7 +195,7 @@ def _task(
 ) -> PairedTask:
     sides = [[side.counts[task][problem] for problem in shared] for side in (first, second)]
     n_a, n_b = first.plan.spec.n, second.plan.spec.n
-    picked = tuple(sorted({1, *(ks or default_ks(min(n_a, n_b)))}))
+    picked = tuple(sorted(set(ks or default_ks(min(n_a, n_b)))))
     if picked[-1] > min(n_a, n_b):
         raise SpecError(
             f"k = {picked[-1]} needs as many completions a problem, and the runs have {n_a} and "
@@ -208,6 +210,7 @@ def _task(
         )
     (ns_a, cs_a), (ns_b, cs_b) = map(_arrays, sides)
     paired = stats.compare_paired(ns_a, cs_a, ns_b, cs_b, list(picked), level=level)
+    collapse = _collapse(sides[0], sides[1], at or picked[-1], level)
     return PairedTask(
         task=task,
         n_problems=len(shared),
@@ -216,7 +219,8 @@ def _task(
         a=estimate_pass_at_k(sides[0], picked, n_max=n_a, level=level),
         b=estimate_pass_at_k(sides[1], picked, n_max=n_b, level=level),
         deltas=tuple(_delta(paired, i) for i in range(len(picked))),
-        collapse=_collapse(sides[0], sides[1], at or picked[-1], level),
+        collapse=collapse if isinstance(collapse, Collapse) else None,
+        no_collapse="" if isinstance(collapse, Collapse) else collapse,
         lost=tuple(p for p, a, b in zip(shared, *sides, strict=True) if a.c and not b.c and b.n),
         gained=tuple(p for p, a, b in zip(shared, *sides, strict=True) if b.c and not a.c and a.n),
     )
@@ -244,10 +248,15 @@ def _interval(interval: stats.Interval, i: int) -> Interval | None:
     return None if math.isnan(low) or math.isnan(high) else Interval(low=low, high=high)
 
 
-def _collapse(a: Sequence[Counts], b: Sequence[Counts], k: int, level: float) -> Collapse | None:
-    usable = any(min(x.n, y.n) >= k for x, y in zip(a, b, strict=True))
-    if k < 2 or not usable:
-        return None
+def _collapse(a: Sequence[Counts], b: Sequence[Counts], k: int, level: float) -> Collapse | str:
+    """Return the test at K = k, or why there is none."""
+    most = max(min(x.n, y.n) for x, y in zip(a, b, strict=True))
+    if most < 2:
+        return "two completions a problem are needed to say anything"
+    if k < 2:
+        return "not tested at k = 1 alone; name a larger K with --at or -k"
+    if most < k:
+        return f"not tested at K = {k}, of which no problem has as many completions in both runs"
     (ns_a, cs_a), (ns_b, cs_b) = _arrays(a), _arrays(b)
     found = stats.diversity_collapse(ns_a, cs_a, ns_b, cs_b, k, level=level)
     return Collapse(

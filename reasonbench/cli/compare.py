@@ -8,7 +8,7 @@ import click
 from reasonbench.cli.options import output_options
 
 if TYPE_CHECKING:
-    from reasonbench.comparison import Collapse, Comparison, PairedTask
+    from reasonbench.comparison import Comparison, PairedTask
 
 MAX_NAMES = 20
 """Problems lost or gained that are named in the table; JSON has all."""
@@ -76,15 +76,16 @@ def _show(found: "Comparison") -> None:
             ("k", "pass@k of A", "pass@k of B", "B - A", f"{level}", f"{level}, all k", "problems"),
             rows,
         )  # fmt: skip
-        for line in (*_collapse(task.collapse), *_solved(task)):
+        for line in (*_collapse(task), *_solved(task)):
             click.echo(one_line(line))
     for note in found.notes:
         say(one_line(f"note: {note}"))
 
 
-def _collapse(collapse: "Collapse | None") -> list[str]:
+def _collapse(task: "PairedTask") -> list[str]:
+    collapse = task.collapse
     if collapse is None:
-        return ["diversity: two completions a problem are needed to say anything"]
+        return [f"diversity: {task.no_collapse}"]
     lines = [
         f"diversity at K = {collapse.k}: {collapse.verdict} (pass@1 {100 * collapse.delta_1:+.1f}, "
         f"pass@{collapse.k} {100 * collapse.delta_k:+.1f} points, p = {collapse.p:.3g})"
@@ -147,7 +148,7 @@ def plan(
 
     The spread of difficulty is taken from the run's own counts, task by task.
     """
-    from reasonbench.cli.output import print_json, print_table
+    from reasonbench.cli.output import print_json, print_table, say
     from reasonbench.design import Wish, design
     from reasonbench.report.text import one_line
 
@@ -177,3 +178,6 @@ def plan(
     header = ["task", "this run", f"it resolves at k = {k}"]
     header += [f"for {100 * mde:.1f} points", "cost, in samples"] if mde is not None else []
     print_table(f"{what} in pass@{k}, power {power:g}", header, rows)
+    for task in found:
+        for note in task.notes:
+            say(one_line(f"note: {task.task}: {note}"))

@@ -34,10 +34,13 @@ from reasonbench.stats.consensus import (
     pass_hat_k,
 )
 from reasonbench.stats.design import (
+    LEAST_PROBLEMS,
+    MOST_PROBLEMS,
     DifficultyLaw,
     Plan,
     law_from_counts,
     law_from_pair,
+    mean_pass_at_k,
     plan,
     power,
     variance_parts,
@@ -70,7 +73,9 @@ from reasonbench.stats.stopped import pass_at_k_stopped
 __all__ = [
     "FIXED_INTERVAL_NOT_IDENTIFIED",
     "K_EXCEEDS_N",
+    "LEAST_PROBLEMS",
     "MISSING_PROBLEMS",
+    "MOST_PROBLEMS",
     "SELECTED_BY_OUTCOME",
     "BenchmarkPassAtK",
     "BetaBinomial",
@@ -111,6 +116,7 @@ __all__ = [
     "law_from_counts",
     "law_from_pair",
     "maj_at_k",
+    "mean_pass_at_k",
     "mg_pass_at_k",
     "pass_at_k",
     "pass_at_k_stopped",

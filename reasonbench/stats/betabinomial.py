@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special
 
-from reasonbench.stats.checks import FloatArray, IntArray, check_number
+from reasonbench.stats.checks import FloatArray, IntArray, check_number, check_weights
 from reasonbench.stats.passk import check_counts
 
 _POINTS, _MOST_POINTS = 60, 240
@@ -59,7 +59,7 @@ def fit_beta_binomial(
         Skellam (1948), JRSS B 10, 257-261. Griffiths (1973), Biometrics 29, 637-648.
     """
     n_P, c_P = check_counts(n, c, caller="fit_beta_binomial")
-    weight_P = np.ones(n_P.size) if counts is None else np.asarray(counts, dtype=np.float64)
+    weight_P = check_weights(counts, n_P.size, caller="fit_beta_binomial")
     total = float(weight_P @ n_P)
     if total == 0:
         raise ValueError(
@@ -148,7 +148,12 @@ def fit_mixture(
     """
     n_P, c_P = check_counts(n, c, caller="fit_mixture")
     check_number(spread, name="spread", caller="fit_mixture", least=0.0)
-    weight_P = np.ones(n_P.size) if counts is None else np.asarray(counts, dtype=np.float64)
+    weight_P = check_weights(counts, n_P.size, caller="fit_mixture")
+    if weight_P @ n_P == 0:
+        raise ValueError(
+            "The 'n' parameter of fit_mixture must have a problem with completions. "
+            "Got none instead."
+        )
     largest = max(2, int(n_P.max(initial=0)))
     size = int(np.clip(_POINTS * math.sqrt(largest / 64), _POINTS, _MOST_POINTS))
     reach = math.log(4 * largest)

@@ -160,6 +160,7 @@ def pass_at_tokens(
     caller = "pass_at_tokens"
     right_S, length_S, budget_L, problem_S = _check(correct, n_tokens, budgets, problems, caller)
     times = check_count(orders, name="orders", caller=caller)
+    seed = check_count(seed, name="seed", caller=caller, least=0)
     value_PL = np.full((int(problem_S.max()) + 1, budget_L.size), np.nan)
     seeds = np.random.SeedSequence(seed).spawn(len(value_PL))
     for problem, own_seed in enumerate(seeds):

@@ -6,6 +6,7 @@ Every message names the parameter, the function, the rule, and what was got.
 from __future__ import annotations
 
 import math
+import numbers
 import operator
 from typing import SupportsIndex
 
@@ -33,9 +34,23 @@ def check_count(value: SupportsIndex, *, name: str, caller: str, least: int = 1)
 
 def check_probability(value: float, *, name: str, caller: str) -> float:
     """Return value as a float, or raise ValueError if it is not within (0, 1)."""
-    if not 0 < value < 1:
+    return _check_within(value, name=name, caller=caller, least=0, most=1)
+
+
+def check_alpha(alpha: float, *, caller: str) -> float:
+    """Return alpha as a float, or raise ValueError if it is not within (0, 1/2)."""
+    return _check_within(alpha, name="alpha", caller=caller, least=0, most=0.5)
+
+
+def check_anchor(anchor: float, *, caller: str) -> float:
+    """Return the anchor as a float, or raise ValueError if it is not within (0, inf)."""
+    return _check_within(anchor, name="anchor", caller=caller, least=0, most=math.inf)
+
+
+def _check_within(value: float, *, name: str, caller: str, least: float, most: float) -> float:
+    if not (isinstance(value, numbers.Real) and least < value < most):
         raise ValueError(
-            f"The {name!r} parameter of {caller} must be in the range (0, 1). "
+            f"The {name!r} parameter of {caller} must be in the range ({least}, {most}). "
             f"Got {value!r} instead."
         )
     return float(value)
@@ -45,7 +60,8 @@ def check_number(
     value: float, *, name: str, caller: str, least: float = -math.inf, most: float = math.inf
 ) -> float:
     """Return value as a float, or raise ValueError if it is not finite within [least, most]."""
-    if not (math.isfinite(value) and least <= value <= most):
+    real = isinstance(value, numbers.Real)
+    if not (real and math.isfinite(value) and least <= value <= most):
         raise ValueError(
             f"The {name!r} parameter of {caller} must be a finite number in [{least}, {most}]. "
             f"Got {value!r} instead."
@@ -75,6 +91,19 @@ def check_numbers(
     if bad.size:
         raise ValueError(f"{rule} Got {array[bad[0]]} at index {bad[0]} instead.")
     return array
+
+
+def check_weights(counts: npt.ArrayLike | None, size: int, *, caller: str) -> FloatArray:
+    """Return how many problems each entry stands for, 1 by default, or raise ValueError."""
+    if counts is None:
+        return np.ones(size)
+    weight = check_numbers(counts, name="counts", caller=caller, least=0.0, most=float(2**53))
+    if weight.size != size:
+        raise ValueError(
+            f"The 'counts' parameter of {caller} must have one entry for each of {size} problems. "
+            f"Got {weight.size} entries instead."
+        )
+    return weight
 
 
 def check_booleans(values: npt.ArrayLike, size: int, *, name: str, caller: str) -> BoolArray:

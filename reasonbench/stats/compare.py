@@ -23,6 +23,7 @@ from scipy import special
 from reasonbench.stats.checks import (
     FloatArray,
     IntArray,
+    check_alpha,
     check_count,
     check_groups,
     check_number,
@@ -220,7 +221,7 @@ def gate_paired(
         Gaffke (2005); see `gaffke_interval`.
     """
     caller = "gate_paired"
-    check_probability(2 * alpha, name="2 * alpha", caller=caller)
+    check_alpha(alpha, caller=caller)
     check_number(margin, name="margin", caller=caller, least=0.0, most=0.999)
     k_K = np.array([check_count(k, name="k", caller=caller)])
     counts = check_paired(n_a, c_a, n_b, c_b, caller)

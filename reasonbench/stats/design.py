@@ -4,14 +4,15 @@ A design is m problems and n completions each. Its noise has two parts a problem
 between, how much problems differ in what is estimated, and within, the sampling of
 completions, which more of them make smaller.
 
-Invariants: two-sided tests; normal quantiles, so that few problems see less than is
-said here. Not covered: unequal n, clusters, and designs that stop early.
+Invariants: two-sided tests; normal quantiles, so that few problems see less than is said
+here, and a plan never has fewer than `LEAST_PROBLEMS` nor more than `MOST_PROBLEMS`. Not
+covered: unequal n, clusters, and designs that stop early.
 """
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple, SupportsIndex
+from typing import Final, NamedTuple, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +21,17 @@ from scipy import special
 from reasonbench.stats.benchmark import benchmark_pass_at_k
 from reasonbench.stats.betabinomial import BetaBinomial, fit_beta_binomial
 from reasonbench.stats.checks import check_count, check_number, check_probability
-from reasonbench.stats.compare import compare_paired
+from reasonbench.stats.compare import ENOUGH, compare_paired
 from reasonbench.stats.passk import mean_variance
+
+LEAST_PROBLEMS: Final = int(ENOUGH)
+"""Below this a comparison is not by the normal law that plans are made with."""
+
+MOST_PROBLEMS: Final = 100_000
+"""More than benchmarks have; a difference that takes more is refused."""
+
+_NOTHING_LEFT = 1e-9
+"""A pass@k so near to 0 or 1 cannot be told from it by any number of problems."""
 
 _CANDIDATES = 64
 """Values of n that a plan tries, log-spaced from 2k on."""
@@ -159,7 +169,7 @@ def variance_parts(n: SupportsIndex, k: SupportsIndex, law: DifficultyLaw) -> tu
     log_beta = special.betaln(alpha, beta)
     log_miss = float(special.betaln(alpha, beta + picked) - log_beta)
     log_both = float(special.betaln(alpha, beta + 2 * picked) - log_beta)
-    between = math.exp(2 * log_miss) * max(0.0, math.expm1(log_both - 2 * log_miss))
+    between = _spread(log_both, 2 * log_miss)
     within = float(
         mean_variance(drawn, np.array([picked]), np.array([alpha]), np.array([beta]))[0, 0]
     )
@@ -229,15 +239,19 @@ def plan(
         cost_problem, cost_sample (float): Cost of having one more problem, and of one
             completion, in any unit; the first may be 0.
         level, power, fixed: As for `power`.
-        most_problems (int, optional): Problems that there are.
+        most_problems (int, optional): Problems that there are; `MOST_PROBLEMS` by default and
+            at most.
 
     Returns:
-        Plan: n >= 2k; for k = 1 near sqrt(cost_problem / cost_sample * s_w^2 / s_b^2), s_w^2
-            being that of one completion.
+        Plan: m of at least `LEAST_PROBLEMS`, or of all that there are if fewer; n >= 2k, for
+            k = 1 near sqrt(cost_problem / cost_sample * s_w^2 / s_b^2), s_w^2 being that of one
+            completion.
 
     Raises:
         ValueError: If an argument is out of range, or if even the longest design (n = 1000 k)
-            with all problems cannot see the difference; the message says what it can.
+            with all problems cannot see the difference, the message saying what it can; if no
+            score is so far from the law's mean pass@k that it could differ so much; or if that is
+            0 or 1.
 
     Notes:
         Tries 64 log-spaced n from 2k to 1000k, each with the fewest problems that suffice.
@@ -252,11 +266,10 @@ def plan(
     picked = check_count(k, name="k", caller=caller)
     check_number(cost_problem, name="cost_problem", caller=caller, least=0.0)
     check_number(cost_sample, name="cost_sample", caller=caller, least=1e-12)
-    limit = (
-        None
-        if most_problems is None
-        else check_count(most_problems, name="most_problems", caller=caller)
-    )
+    limit = MOST_PROBLEMS
+    if most_problems is not None:
+        limit = min(limit, check_count(most_problems, name="most_problems", caller=caller))
+    _check_headroom(mde, picked, law, caller)
     quantiles = _quantiles(level, power, caller)
     models = 1 if law.correlation is None else 2
     best: Plan | None = None
@@ -264,19 +277,67 @@ def plan(
     for n in spaced.astype(np.int64).tolist():
         between, within = variance_parts(n, picked, law)
         total = within if fixed else between + within
-        m = max(1, math.ceil(total * (quantiles / mde) ** 2))
-        if limit is not None and m > limit:
+        ratio = quantiles * math.sqrt(total) / mde
+        if ratio > math.sqrt(limit):
             continue
+        needed = min(limit, math.ceil(ratio**2))
+        m = max(min(LEAST_PROBLEMS, limit), needed)
         cost = m * (cost_problem + models * n * cost_sample)
         if best is None or cost < best.cost:
             best = Plan(m, n, quantiles * math.sqrt(total / m), cost, between, within)
     if best is None:
-        least = quantiles * math.sqrt(total / limit) if limit else math.nan
+        least = quantiles * math.sqrt(total / limit)
         raise ValueError(
             f"The 'mde' parameter of {caller} must be at least {least:.4g} for {limit} problems "
             f"at k={picked}. Got {mde!r} instead."
         )
     return best
+
+
+def mean_pass_at_k(k: SupportsIndex, law: DifficultyLaw) -> float:
+    """Return the mean pass@k that a law of the problems implies.
+
+    Parameters:
+        k (int): At least 1.
+        law (DifficultyLaw): What is assumed of the problems.
+
+    Returns:
+        float: A probability.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Notes:
+        1 - E[(1 - p)^k], a Beta moment.
+
+    References:
+        Chen et al. (2021), arXiv:2107.03374.
+    """
+    picked = check_count(k, name="k", caller="mean_pass_at_k")
+    alpha, beta = _check_law(law, "mean_pass_at_k")
+    log_miss = float(special.betaln(alpha, beta + picked) - special.betaln(alpha, beta))
+    return -math.expm1(min(0.0, log_miss))
+
+
+def _spread(log_both: float, log_square: float) -> float:
+    """E[q^2k] - E[q^k]^2 from the logarithms."""
+    if log_both - log_square > 1.0:  # the product would be 0 times infinity where all is tiny
+        return math.exp(log_both) - math.exp(log_square)
+    return math.exp(log_square) * max(0.0, math.expm1(log_both - log_square))
+
+
+def _check_headroom(mde: float, k: int, law: DifficultyLaw, caller: str) -> None:
+    mean = mean_pass_at_k(k, law)
+    if not _NOTHING_LEFT < mean < 1 - _NOTHING_LEFT:
+        raise ValueError(
+            f"The 'k' parameter of {caller} must be one at which problems can be solved and "
+            f"failed. Got {k}, at which the law's pass@k is {mean:.6g} for every problem, instead."
+        )
+    if mde > max(mean, 1 - mean):
+        raise ValueError(
+            f"The 'mde' parameter of {caller} must be at most {max(mean, 1 - mean):.4g}, for a "
+            f"score of {mean:.4g} at k={k} can differ by no more. Got {mde!r} instead."
+        )
 
 
 def _quantiles(level: float, power: float, caller: str) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from reasonbench.stats.checks import FloatArray, check_probability
+from reasonbench.stats.checks import FloatArray, check_anchor, check_probability
 
 
 class Interval(NamedTuple):
@@ -40,7 +40,7 @@ def wilson_interval(
         Interval: Arrays of shape (K,).
 
     Raises:
-        ValueError: If the level is not within (0, 1).
+        ValueError: If the level, a proportion or a sample size is out of range.
 
     Notes:
         Never of zero width for finite n. A plain binomial proportion is covered close to the
@@ -51,8 +51,7 @@ def wilson_interval(
         101-133.
     """
     check_probability(level, name="level", caller="wilson_interval")
-    theta_K = np.asarray(proportion, dtype=np.float64)
-    n_K = np.asarray(n, dtype=np.float64)
+    theta_K, n_K = _check_proportions(proportion, n, "wilson_interval")
     z2 = float(special.ndtri((1.0 + level) / 2)) ** 2
     centre_K = (theta_K + z2 / (2 * n_K)) / (1 + z2 / n_K)
     spread_K = theta_K * (1 - theta_K) / n_K + z2 / (4 * n_K**2)
@@ -85,25 +84,39 @@ def beta_interval(
             - x + anchor) and the 1 - alpha/2 quantile of Beta(x + anchor, n - x).
 
     Raises:
-        ValueError: If the level is not within (0, 1).
+        ValueError: If the level, a proportion or a sample size is out of range.
 
     Notes:
-        What `gaffke_interval` is for n values of 0 and 1, for any real n. Never of zero width
-        for finite n. Coverage of binomial proportions at 95 % and anchor 1/2, by enumeration:
-        .953 to .965 on average, .90 at worst (n = 15, p = .157); at anchor 1 never below the
-        level.
+        What `gaffke_interval` is for n values of 0 and 1 (at anchors from 2/3 on), for any real
+        n. Never of zero width. Coverage of binomial proportions at 95 % and anchor 1/2, by
+        enumeration: .953 to .965 on average, .90 at worst (n = 15, p = .157); at anchor 1 never
+        below the level.
 
     References:
         Clopper and Pearson (1934), Biometrika 26, 404-413. Brown, Cai and DasGupta (2001),
         Statistical Science 16, 101-133.
     """
     check_probability(level, name="level", caller="beta_interval")
-    theta_K = np.asarray(proportion, dtype=np.float64)
-    x_K = theta_K * np.asarray(n, dtype=np.float64)
-    y_K = (1.0 - theta_K) * np.asarray(n, dtype=np.float64)
+    check_anchor(anchor, caller="beta_interval")
+    theta_K, n_K = _check_proportions(proportion, n, "beta_interval")
+    x_K, y_K = theta_K * n_K, (1.0 - theta_K) * n_K
     low_K = _beta_low(x_K, y_K + anchor, (1.0 - level) / 2)
     high_K = 1.0 - _beta_low(y_K, x_K + anchor, (1.0 - level) / 2)
     return Interval(np.minimum(low_K, theta_K), np.maximum(high_K, theta_K))
+
+
+def _check_proportions(
+    proportion: npt.ArrayLike, n: npt.ArrayLike, caller: str
+) -> tuple[FloatArray, FloatArray]:
+    theta_K, n_K = np.asarray(proportion, np.float64), np.asarray(n, np.float64)
+    rule = f"The {{}} parameter of {caller} must be {{}}, or NaN."
+    if np.any((theta_K < 0) | (theta_K > 1)):
+        raise ValueError(
+            f"{rule.format(repr('proportion'), 'in the range [0, 1]')} Got {proportion!r} instead."
+        )
+    if np.any((n_K <= 0) | np.isinf(n_K)):
+        raise ValueError(f"{rule.format(repr('n'), 'finite and above 0')} Got {n!r} instead.")
+    return theta_K, n_K
 
 
 def mean_of_defined(values_DK: FloatArray, counts_D: FloatArray) -> FloatArray:

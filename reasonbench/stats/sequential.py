@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special
 
-from reasonbench.stats.checks import FloatArray, check_count, check_number, check_probability
+from reasonbench.stats.checks import FloatArray, check_alpha, check_count, check_number
 
 PASS: Final = "PASS"
 FAIL: Final = "FAIL"
@@ -73,7 +73,8 @@ def gate_sequential(
         alpha (float): Chance at most of a false PASS, and of a false FAIL, in (0, 1/2).
         method (str): ``obrien_fleming`` needs n_max to be fixed beforehand; ``e_process`` may be
             extended for as long as one likes.
-        n_max (int, optional): Rounds after which the gate ends; required by ``obrien_fleming``.
+        n_max (int, optional): Rounds after which the gate ends; required by ``obrien_fleming``,
+            whose boundary depends on it. Without it an ``e_process`` never ends undecided.
 
     Returns:
         SequentialGate: Without a decision, `CONTINUE` while more rounds may come and
@@ -107,24 +108,20 @@ def gate_sequential(
     caller = "gate_sequential"
     d_RP = _check_rounds(rounds, caller)
     check_number(margin, name="margin", caller=caller, least=0.0, most=0.999)
-    check_probability(2 * alpha, name="2 * alpha", caller=caller)
+    check_alpha(alpha, caller=caller)
     last = None if n_max is None else check_count(n_max, name="n_max", caller=caller)
+    _check_method(method, last, caller)
     if last is not None and len(d_RP) > last:
         raise ValueError(
             f"The 'rounds' parameter of {caller} must have at most n_max={last} rounds. "
             f"Got {len(d_RP)} instead."
         )
-    if method == E_PROCESS:
-        for_R, against_R = _e_process(d_RP + margin, margin)
-        threshold = 1 / alpha
-    elif method == OBRIEN_FLEMING and last is not None:
+    if last is not None and method == OBRIEN_FLEMING:
         for_R, against_R = _obrien_fleming(d_RP + margin, last, alpha)
         threshold = 1.0
     else:
-        raise ValueError(
-            f"The 'method' parameter of {caller} must be 'obrien_fleming' with n_max, or "
-            f"'e_process'. Got {method!r} with n_max={n_max!r} instead."
-        )
+        for_R, against_R = _e_process(d_RP + margin, margin)
+        threshold = 1 / alpha
     decision, used = _decide(for_R, against_R, threshold, last)
     delta = float(d_RP[:used].mean()) if used else math.nan
     return SequentialGate(decision, used, for_R, against_R, threshold, delta)
@@ -229,6 +226,20 @@ def _decide(
         r = int(first[0])
         return (PASS if for_R[r] >= against_R[r] else FAIL), r + 1
     return (UNDECIDED if last == for_R.size else CONTINUE), for_R.size
+
+
+def _check_method(method: str, last: int | None, caller: str) -> None:
+    if method not in (OBRIEN_FLEMING, E_PROCESS):
+        raise ValueError(
+            f"The 'method' parameter of {caller} must be 'obrien_fleming' or 'e_process'. "
+            f"Got {method!r} instead."
+        )
+    if method == OBRIEN_FLEMING and last is None:
+        raise ValueError(
+            f"The 'n_max' parameter of {caller} must be given for method 'obrien_fleming', whose "
+            "boundary depends on the number of rounds planned; 'e_process' needs none. "
+            "Got None instead."
+        )
 
 
 def _check_rounds(rounds: npt.ArrayLike, caller: str) -> FloatArray:

@@ -234,7 +234,10 @@ def test_results_are_the_same_for_a_seed():
             r"'k' parameter of gate_paired must be at most",
         ),
         (lambda: gate_paired([4], [1], [4], [1], 1, margin=-0.1), r"'margin' .*Got -0\.1"),
-        (lambda: gate_paired([4], [1], [4], [1], 1, alpha=0.5), r"'2 \* alpha' .*Got 1\.0"),
+        (
+            lambda: gate_paired([4], [1], [4], [1], 1, alpha=0.5),
+            r"'alpha' .*range \(0, 0\.5\).*Got 0\.5",
+        ),
         (lambda: diversity_collapse([4], [1], [4], [1], 1), r"'k' parameter .*>= 2\. Got 1"),
         (lambda: diversity_collapse([4], [1], [4], [1], 5), r"at most n in both models"),
         (lambda: diversity_collapse([4], [1], [4], [1], 2, level=0), r"'level' .*Got 0"),

@@ -105,7 +105,10 @@ def test_a_k_beyond_the_smaller_n_is_refused(pair, tmp_path):
 
 def test_one_completion_a_problem_says_nothing_of_diversity(tmp_path):
     one = run(tmp_path / "c", n=1)
-    assert compare(one, one).tasks[0].collapse is None
+    (task,) = compare(one, one).tasks
+    assert task.collapse is None
+    assert task.no_collapse == "two completions a problem are needed to say anything"
+    assert [d.k for d in task.deltas] == [1]
 
 
 def test_a_plan_sees_what_was_wished_and_the_run_says_what_it_resolves(pair):
@@ -124,6 +127,36 @@ def test_a_wish_that_nothing_fulfils_is_said_to_be_one(pair):
     assert "30 problems" in task.impossible
 
 
+def test_a_run_that_solved_nothing_or_all_plans_nothing_and_says_what_it_shows(tmp_path):
+    everything = [f"{i:03d}" for i in range(30)]
+    run(tmp_path / "all", args={"leak": everything})
+    run(tmp_path / "none", tasks=("sums:20,far,100000",))
+    for name, said in (
+        ("all", "all 240 completions of 30 problems solved"),
+        ("none", "all 160 completions of 20 problems failed"),
+    ):
+        (task,) = design(tmp_path / name, wish())
+        assert (task.mde_now, task.plan, task.impossible) == (None, None, "nothing to plan by")
+        (note,) = task.notes
+        assert said in note
+    assert "pass@1 is at least 88.4 % (95 %)" in design(tmp_path / "all", wish())[0].notes[0]
+    assert "pass@1 is at most 16.8 % (95 %)" in design(tmp_path / "none", wish())[0].notes[0]
+
+
+def test_a_plan_says_what_its_figures_cannot_carry(pair, tmp_path):
+    assert design(pair[0], wish())[0].notes == ()
+    (tiny,) = design(pair[0], wish(mde=1e-9))
+    assert tiny.plan is None
+    assert "100000 problems" in tiny.impossible
+    (small,) = design(pair[0], wish(mde=0.005))
+    assert "more than 100 times those of the run" in " ".join(small.notes)
+    (few,) = design(run(tmp_path / "few", tasks=("sums:6",), n=1), wish())
+    assert "one completion a problem" in few.notes[0]
+    assert "6 problems are too few" in few.notes[1]
+    (saturated,) = design(pair[0], wish(k=4096, mde=0.05))
+    assert any("a gain of 5 points cannot be had" in note for note in saturated.notes)
+
+
 def test_a_k_beyond_n_is_not_resolved_but_can_be_planned(pair):
     (task,) = design(pair[0], wish(k=16))
     assert task.mde_now is None
@@ -136,8 +169,28 @@ def test_the_commands_print_tables_and_json(pair, cli):
     assert "diversity at K = 8" in shown.stdout
     assert "gained" in shown.stdout
     told = json.loads(cli("compare", *pair, "-k", "4", "--format", "json").stdout)
-    assert [d["k"] for d in told["tasks"][0]["deltas"]] == [1, 4]
+    assert [d["k"] for d in told["tasks"][0]["deltas"]] == [4]
+    assert "two completions" not in shown.stdout
     planned = cli("plan", pair[0], "--mde", "0.05")
     assert "for 5.0 points" in planned.stdout
     assert json.loads(cli("plan", pair[0], "--format", "json").stdout)[0]["plan"] is None
     assert cli("compare", pair[0], "nowhere").returncode == 5
+
+
+def test_at_k_1_the_paired_table_stands_alone_and_the_test_says_what_it_needs(pair, cli):
+    shown = cli("compare", *pair, "-k", "1")
+    assert shown.returncode == 0, shown.stderr
+    assert "B - A" in shown.stdout
+    assert "diversity: not tested at k = 1 alone; name a larger K with --at or -k" in shown.stdout
+    assert "two completions" not in shown.stdout
+    named = cli("compare", *pair, "-k", "1", "--at", "4")
+    assert "diversity at K = 4" in named.stdout
+    (task,) = compare(*pair, ks=(4,)).tasks
+    assert [d.k for d in task.deltas] == [4]
+    assert (task.collapse.k, task.no_collapse) == (4, "")
+
+
+def test_notes_of_a_plan_are_told_beside_the_table(pair, cli):
+    planned = cli("plan", pair[0], "--mde", "0.005")
+    assert planned.returncode == 0
+    assert "note: sums: " in planned.stderr

@@ -15,6 +15,7 @@ from reasonbench.stats import (
     holm,
     law_from_counts,
     law_from_pair,
+    mean_pass_at_k,
     pass_at_k,
     plan,
     power,
@@ -105,6 +106,49 @@ def test_plan_takes_more_completions_where_problems_are_few_or_dear():
 def test_plan_says_what_the_problems_at_hand_can_see_at_best():
     with pytest.raises(ValueError, match=r"'mde' .* at least 0\.\d+ for 20 problems at k=1"):
         plan(0.01, 1, PAIR, most_problems=20)
+
+
+@pytest.mark.parametrize("mde", [1e-5, 1e-9, 1e-200])
+def test_a_difference_that_takes_more_problems_than_there_are_is_refused(mde):
+    with pytest.raises(ValueError, match=r"'mde' .* at least 0\.\d+ for 100000 problems"):
+        plan(mde, 1, PAIR)
+    with pytest.raises(ValueError, match=r"'mde' .* at least 0\.\d+ for 100000 problems"):
+        plan(mde, 1, PAIR, most_problems=10**9)
+
+
+def test_a_plan_has_no_fewer_problems_than_the_normal_law_needs():
+    alike = DifficultyLaw(BetaBinomial(4000.0, 4000.0), 1.0)
+    found = plan(0.45, 1, alike)
+    assert found.m == 15
+    assert found.mde < 0.45
+    assert plan(0.45, 1, alike, most_problems=8, cost_problem=1e6).m == 8
+
+
+def test_a_difference_that_no_score_can_have_is_refused():
+    with pytest.raises(
+        ValueError, match=r"'mde' .* at most 0\.6667, for a score of 0\.3333 at k=1"
+    ):
+        plan(0.7, 1, PAIR)
+
+
+@pytest.mark.parametrize("mde", [1e-200, 0.05])
+def test_nothing_is_planned_at_a_k_where_every_problem_is_solved(mde):
+    with pytest.raises(ValueError, match=r"'k' .*Got 1000, at which the law's pass@k is 1 "):
+        plan(mde, 1000, DifficultyLaw(BetaBinomial(4000.0, 4000.0)))
+
+
+@pytest.mark.parametrize("k", [1, 3, 1000])
+def test_mean_pass_at_k_is_the_moment_of_the_law(k):
+    assert mean_pass_at_k(k, PAIR) == pytest.approx(
+        1 - stats.beta(0.5, 1.0).expect(lambda p: (1 - p) ** k), rel=1e-6
+    )
+
+
+def test_parts_are_finite_and_not_negative_where_every_problem_is_as_good_as_solved():
+    for difficulty in (BetaBinomial(7966.0, 33.0), BetaBinomial(4000.0, 4000.0)):
+        for k in (1, 100, 1000, 5000):
+            parts = variance_parts(2 * k, k, DifficultyLaw(difficulty, None))
+            assert all(0 <= part < 0.25 for part in parts)
 
 
 def test_law_from_counts_is_the_fit():

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from scipy import integrate, optimize, special, stats
 
-from reasonbench.stats import gaffke_interval, pass_at_k, wilson_interval
+from reasonbench.stats import (
+    beta_interval,
+    fit_beta_binomial,
+    fit_mixture,
+    gaffke_interval,
+    pass_at_k,
+    wilson_interval,
+)
 
 
 def clopper_pearson(successes, m, level=0.95):
@@ -56,9 +63,38 @@ def test_all_zero_and_all_one_are_exact_and_mirror_each_other(m):
     assert ones.low[0] == pytest.approx(1 - width, rel=1e-12)
 
 
-def test_smaller_anchor_gives_the_beta_quantile_of_all_zeros():
-    found = gaffke_interval(np.zeros((30, 1)), anchor=0.5)
-    assert found.high[0] == pytest.approx(stats.beta(0.5, 30).ppf(0.975), rel=1e-12)
+@pytest.mark.parametrize(("anchor", "used"), [(0.5, 2 / 3), (0.3, 0.4), (0.7, 0.7), (1.0, 1.0)])
+def test_smaller_anchor_rises_by_a_third_up_to_two_thirds_for_binary_data(anchor, used):
+    zeros = gaffke_interval(np.zeros((30, 1)), anchor=anchor)
+    assert zeros.high[0] == pytest.approx(stats.beta(used, 30).ppf(0.975), rel=1e-12)
+    mixed = gaffke_interval(np.repeat([[1.0], [0.0]], [7, 23], axis=0), anchor=anchor)
+    assert mixed.low[0] == pytest.approx(stats.beta(7, 23 + used).ppf(0.025), rel=1e-12)
+    assert mixed.high[0] == pytest.approx(stats.beta(7 + used, 23).ppf(0.975), rel=1e-12)
+
+
+def test_the_anchor_falls_back_to_what_was_asked_for_as_the_data_leave_0_and_1():
+    away = np.array([0.0, 0.001, 0.005, 0.02, 0.1, 0.3])
+    columns = np.where(np.arange(30)[:, None] < 7, 1 - away, away)
+    # Without the rise these bounds would move with the values alone.
+    found = gaffke_interval(columns, anchor=0.5)
+    steeper = gaffke_interval(columns, anchor=2 / 3)
+    added = (found.low - steeper.low) + (steeper.high - found.high)
+    assert added[0] == pytest.approx(0, abs=1e-12)
+    assert np.all(np.diff(added) > -1e-3)
+    assert added[-1] > 0.004
+
+
+@pytest.mark.parametrize("m", [1, 2, 6, 12, 15, 30, 75, 164, 500])
+def test_binary_data_are_covered_in_92_of_100_at_anchor_one_half_whatever_their_mean(m):
+    solved = np.arange(m + 1)
+    columns = (np.arange(m)[:, None] < solved).astype(float)
+    low, high = gaffke_interval(columns, anchor=0.5)
+    # Coverage falls where a bound is passed, so it is least beside one.
+    theta = np.clip(np.concatenate([low, high])[:, None] + [-1e-10, 1e-10], 1e-9, 1 - 1e-9).ravel()
+    inside = (low[:, None] <= theta) & (theta <= high[:, None])
+    covered = (inside * stats.binom.pmf(solved[:, None], m, theta)).sum(axis=0)
+    assert covered.min() >= 0.92
+    assert covered.min() < 0.97
 
 
 @pytest.mark.parametrize("anchor", [0.5, 1.0])
@@ -73,9 +109,9 @@ def test_drawn_bounds_equal_the_exact_ones_to_monte_carlo_error(anchor, level):
 
 
 def test_the_bound_of_one_repeated_value_is_exact():
-    low, high = gaffke_interval(np.full((8, 1), 0.3), anchor=0.5)
-    assert low[0] == pytest.approx(0.3 * special.betaincinv(8, 0.5, 0.025), rel=1e-12)
-    assert high[0] == pytest.approx(1 - 0.7 * special.betaincinv(8, 0.5, 0.025), rel=1e-12)
+    low, high = gaffke_interval(np.full((8, 1), 0.3), anchor=0.7)
+    assert low[0] == pytest.approx(0.3 * special.betaincinv(8, 0.7, 0.025), rel=1e-12)
+    assert high[0] == pytest.approx(1 - 0.7 * special.betaincinv(8, 0.7, 0.025), rel=1e-12)
 
 
 def test_exact_and_drawn_bounds_agree_where_the_law_is_almost_a_beta():
@@ -139,6 +175,13 @@ def test_far_tails_get_the_draws_that_they_need():
         ({"values": [[0.5]], "level": 1.0}, r"'level' .*range \(0, 1\).*Got 1\.0"),
         ({"values": [[0.5]], "level": np.nan}, r"'level' .*Got nan"),
         ({"values": [[0.5]], "anchor": 0}, r"'anchor' .*range \(0, inf\).*Got 0"),
+        ({"values": [[0.5]], "anchor": None}, r"'anchor' .*range \(0, inf\).*Got None"),
+        ({"values": [[0.5]], "level": "0.9"}, r"'level' .*range \(0, 1\).*Got '0\.9'"),
+        ({"values": [[0.5]], "level": np.nan}, r"'level' .*range \(0, 1\).*Got nan"),
+        ({"values": [[0.5]], "seed": None}, r"'seed' .*integer >= 0\. Got None"),
+        ({"values": [[0.5]], "seed": -1}, r"'seed' .*integer >= 0\. Got -1"),
+        ({"values": [[0.5]], "counts": [np.inf]}, r"'counts' .*Got \[inf\]"),
+        ({"values": [[0.5]], "sizes": [[np.inf]]}, r"'sizes' .*Got \[\[inf\]\]"),
         ({"values": [[0.5]], "draws": 0}, r"'draws' .*integer >= 1.*Got 0"),
         ({"values": [[0.5]], "counts": [1, 1]}, r"'counts' .*each of the 1 rows"),
         ({"values": [[0.5]], "counts": [0]}, r"'counts' .*entry >= 1"),
@@ -200,3 +243,35 @@ def test_coverage_holds_where_the_bootstrap_fails_and_width_where_a_vacuous_inte
     assert holds(gaffke(anchor=1.0))
     assert not holds(percentile_bootstrap)
     assert not holds(lambda values, run: (0.0, 1.0))
+
+
+@pytest.mark.parametrize("interval", [wilson_interval, beta_interval])
+@pytest.mark.parametrize(
+    ("proportion", "n", "message"),
+    [
+        ([1.5], [4.0], r"'proportion' .*range \[0, 1\], or NaN\. Got \[1\.5\]"),
+        ([0.5], [0.0], r"'n' .*finite and above 0, or NaN\. Got \[0\.0\]"),
+        ([0.5], [np.inf], r"'n' .*finite and above 0, or NaN\. Got \[inf\]"),
+    ],
+)
+def test_a_proportion_or_sample_size_that_cannot_be_is_refused(interval, proportion, n, message):
+    with pytest.raises(ValueError, match=message):
+        interval(proportion, n)
+    assert np.isnan(interval([np.nan], [4.0]).low[0])
+
+
+@pytest.mark.parametrize("fit", [fit_beta_binomial, fit_mixture])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([], [], None), r"'n' .*a problem with completions"),
+        (([0], [0], None), r"'n' .*a problem with completions"),
+        (([4], [1], [np.nan]), r"'counts' .*Got nan"),
+        (([4], [1], [-1]), r"'counts' .*Got -1"),
+        (([4], [1], [1, 1]), r"'counts' .*one entry for each of 1 problems\. Got 2"),
+    ],
+)
+def test_laws_are_not_fitted_to_nothing_or_to_impossible_weights(fit, arguments, message):
+    n, c, counts = arguments
+    with pytest.raises(ValueError, match=message):
+        fit(n, c, counts=counts)
