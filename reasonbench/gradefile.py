@@ -3,17 +3,27 @@
 So others can use the graders alone.  A line is
 ``{"id": ..., "target": "42" | "tests": {...}, "completion": "..."}``.  Beside these may stand
 ``statement``, ``metadata`` (a grader's options), ``limits`` (of tests), ``finish_reason``
-(``stop`` or ``length``) and ``thinking_prefilled``.  Verdicts come in the order of the lines,
-as they come about; memory is bounded by the workers, not by the file.
+(``stop`` or ``length``) and ``thinking_prefilled``.
+
+Invariants: verdicts come in the order of the lines, each as soon as it and those before it are
+there, whether or not there is a further line, so that one can write a line, read its verdict
+and write the next; memory is bounded by the workers, not by the file.
 """
 
-from collections.abc import Iterable, Iterator
+import io
+import select
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import Future
 from typing import Any
 
 import msgspec
 
-from reasonbench.graders.pool import GraderPool
-from reasonbench.identity import digest
+from reasonbench.graders import judging
+from reasonbench.graders.pool import BOUND, GraderPool
+from reasonbench.graders.references import References
+from reasonbench.grading import completion_of
 from reasonbench.records import (
     Completion,
     Failure,
@@ -26,6 +36,10 @@ from reasonbench.records import (
 
 TASK = "file"
 MAX_LINE_BYTES = 64 * 2**20
+MAX_HELD_BYTES = 4 * MAX_LINE_BYTES
+"""Of the lines that were read and have no verdict yet."""
+_OF_GOLD = 1
+"""sample_index of the plain answer that makes a grader read the gold; a line's own is 0."""
 WINDOW = 256
 """Lines that may wait for a slow one before them, for each worker."""
 
@@ -63,7 +77,9 @@ class Judged(Record, frozen=True, kw_only=True):
     verdict: str
     """``correct``, ``incorrect``, ``ungraded``, or ``error`` where no grader judged it."""
     reason: str
-    """``ok``, or why not; ``bad_line``, ``reference_fails`` or ``grader_failed`` for an error."""
+    """``ok``, or why not.
+
+    For an error ``bad_line``, ``gold_unparsed``, ``reference_fails`` or ``grader_failed``."""
     answer: str | None = None
     """Answer as extracted."""
     layer: str = ""
@@ -74,11 +90,16 @@ class Judged(Record, frozen=True, kw_only=True):
     """What a reader should know."""
 
 
-def grade_lines(lines: Iterable[bytes], grader: str, *, workers: int = 1) -> Iterator[Judged]:
+def grade_lines(
+    lines: Iterable[bytes], grader: str, *, workers: int = 1
+) -> Generator[Judged, None, None]:
     """Yield one verdict for each line that is not blank, in their order.
 
+    The lines are read in a thread, a bounded number ahead of the verdicts; what reading raises
+    is raised here, after the verdicts of the lines before.
+
     Args:
-        lines: JSON, one object a line.
+        lines: JSON, one object a line; ``bounded_lines`` makes them of a stream.
         grader: registered grader.
         workers: processes that grade.
 
@@ -86,76 +107,181 @@ def grade_lines(lines: Iterable[bytes], grader: str, *, workers: int = 1) -> Ite
         UnknownNameError: there is no such grader.
         GraderError: it cannot be loaded.
     """
-    with GraderPool(grader, workers=workers) as pool:
-        desk = _Desk(pool, references=grader == "code")
-        numbered = ((n, line) for n, line in enumerate(lines, start=1) if line.strip())
-        for number, line in numbered:
-            desk.take(number, line)
-            yield from desk.ready(block=False)
-            while desk.n_held > WINDOW * workers:
-                yield from desk.ready(block=True)
-        while desk.n_held:
-            yield from desk.ready(block=True)
+    with GraderPool(grader, workers=workers) as pool, References(workers) as references:
+        desk = _Desk(pool, references if grader == "code" else None, workers)
+        threading.Thread(target=desk.read, args=(lines,), name="lines", daemon=True).start()
+        try:
+            while (judged := desk.next()) is not None:
+                yield judged
+        finally:
+            desk.stop()
+
+
+def bounded_lines(stream: io.RawIOBase) -> Iterator[bytes]:
+    """Yield the lines of an unbuffered stream as they come, without their ends.
+
+    Of a line above ``MAX_LINE_BYTES``, one byte more than that is kept.
+    """
+    line = bytearray()
+    while (data := stream.read(1 << 16)) != b"":
+        if data is None:  # a descriptor that does not wait
+            select.select([stream], [], [])
+            continue
+        *ends, rest = data.split(b"\n")
+        for part in ends:
+            yield bytes(line + part[: MAX_LINE_BYTES + 1 - len(line)])
+            line.clear()
+        line += rest[: MAX_LINE_BYTES + 1 - len(line)]
+    if line:
+        yield bytes(line)
+
+
+class _Held(msgspec.Struct, frozen=True):
+    """A line that was read and has no verdict yet."""
+
+    number: int
+    size: int
+    read: Asked | Judged
+    """Judged at once if it cannot be graded."""
+    reference: Future[str | None] | None
+    """What is wrong with the tests' reference."""
 
 
 class _Desk:
-    """Lines that were taken and not yet given back, in order."""
+    """Lines that were taken and not yet given back, in order.
 
-    def __init__(self, pool: GraderPool, *, references: bool) -> None:
+    One thread reads; one gives verdicts, and closes the pool only after ``stop``.
+    """
+
+    def __init__(self, pool: GraderPool, references: References | None, workers: int) -> None:
         self._pool = pool
-        self._has_references = references
-        self._held: dict[int, Asked | Judged] = {}
-        """Lines in the order of their numbers; those that cannot be graded are judged."""
+        self._references = references
+        self._workers = workers
+        self._changed = threading.Condition()
+        # All of these are guarded by _changed.
+        self._held: OrderedDict[int, _Held] = OrderedDict()
+        self._held_bytes = 0
         self._outcomes: dict[int, Grade | Failure] = {}
-        self._references: dict[str, Grade | Failure | None] = {}
-        """Reference solutions by the digest of their tests; None while not judged."""
+        self._owed: Counter[int] = Counter()
+        """Outcomes that the pool owes, by line."""
+        self._ended = self._stopped = False
+        self._error: BaseException | None = None
 
-    @property
-    def n_held(self) -> int:
-        """Lines that wait, for a verdict or for a line before them."""
-        return len(self._held)
+    # --- the reader's side ---------------------------------------------------------------
 
-    def take(self, number: int, line: bytes) -> None:
-        """Read one line and give it to the graders."""
-        read = self._held[number] = _read(number, line)
-        if isinstance(read, Judged):
-            return
-        problem = _problem(number, read)
-        mine = self._reference_of(read)
-        if mine is not None and mine not in self._references:
-            self._references[mine] = None
-            self._pool.submit(problem, _reference(number, read, mine))
-        self._pool.submit(problem, _completion(number, read))
+    def read(self, lines: Iterable[bytes]) -> None:
+        """Take the lines as there is room for them, until they end or ``stop`` is called."""
+        try:
+            for number, line in enumerate(lines, start=1):
+                if line.strip() and not self._take(number, len(line), _read(number, line)):
+                    return
+        except BaseException as error:
+            self._error = error
+        finally:
+            with self._changed:
+                self._ended = True
+                self._changed.notify_all()
 
-    def ready(self, *, block: bool) -> Iterator[Judged]:
-        """Yield the lines whose turn has come."""
-        for outcome in self._pool.drain(block=block):
-            if outcome.key in self._references:
-                self._references[outcome.key] = outcome
-            else:
-                self._outcomes[int(outcome.key)] = outcome
-        while self._held:
-            number, first = next(iter(self._held.items()))
-            judged = first if isinstance(first, Judged) else self._judge(number, first)
-            if judged is None:
-                return
-            del self._held[number]
-            yield judged
+    def _take(self, number: int, size: int, read: Asked | Judged) -> bool:
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopped or self._has_room(size))
+            if self._stopped:
+                return False
+            reference = None
+            if isinstance(read, Asked):
+                problem = _problem(number, read)
+                if self._references is not None and _has_reference(problem):
+                    reference = self._references.check(problem)
+                self._submit(number, problem, _completion(number, read))
+            self._held[number] = _Held(number, size, read, reference)
+            self._held_bytes += size
+            self._changed.notify_all()
+            return True
 
-    def _reference_of(self, asked: Asked) -> str | None:
-        """Return the key of a line's reference solution, if its tests have one."""
-        tests = asked.tests if self._has_references else None
-        if tests is None or not isinstance(tests.get("reference"), str):
-            return None
-        return f"reference {digest(tests, asked.limits)}"
+    def _has_room(self, size: int) -> bool:
+        """Whether a line may be taken; the pool never makes ``submit`` wait then."""
+        few = len(self._held) < WINDOW * self._workers
+        small = not self._held or self._held_bytes + size <= MAX_HELD_BYTES
+        return few and small and self._owed.total() < BOUND * self._workers
 
-    def _judge(self, number: int, asked: Asked) -> Judged | None:
-        """Return a line's verdict; None before it and its reference's are there."""
-        mine = self._reference_of(asked)
-        reference = None if mine is None else self._references[mine]
-        if number not in self._outcomes or (mine is not None and reference is None):
-            return None
-        return _judged(asked, self._outcomes.pop(number), reference)
+    # --- the other side ------------------------------------------------------------------
+
+    def next(self) -> Judged | None:
+        """Return the verdict of the line whose turn it is, once it is there; None at the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._held or self._ended)
+            if not self._held:
+                if self._error is not None:
+                    raise self._error
+                return None
+            first = next(iter(self._held.values()))
+        judged = first.read if isinstance(first.read, Judged) else self._judge(first, first.read)
+        with self._changed:
+            del self._held[first.number]
+            self._held_bytes -= first.size
+            self._changed.notify_all()
+        return judged
+
+    def stop(self) -> None:
+        """Submit nothing more; a reader that waits for its next line ends after it."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    def _judge(self, held: _Held, asked: Asked) -> Judged:
+        while self._owed[held.number]:
+            self._receive()
+        with self._changed:
+            del self._owed[held.number]
+            outcome = self._outcomes.pop(held.number)
+        if held.reference is None or _is_unusable(outcome):
+            return _judged(asked, outcome)
+        try:
+            said = held.reference.result()
+        except Exception as error:
+            said = f"its reference cannot be checked: {type(error).__name__}: {error}"
+            return _error(asked, held.number, "grader_failed", said)
+        if said is not None:
+            return _error(asked, held.number, "reference_fails", said)
+        return _judged(asked, outcome)
+
+    def _receive(self) -> None:
+        """Wait for outcomes; where one says nothing of the gold answer, another makes it."""
+        outcomes = self._pool.drain(block=True)
+        with self._changed:
+            for outcome in outcomes:
+                number = int(outcome.problem_id)
+                self._owed[number] -= 1
+                if outcome.sample_index == _OF_GOLD:
+                    if _is_unusable(outcome):
+                        self._outcomes[number] = outcome
+                    continue
+                self._outcomes[number] = outcome
+                asked = self._held[number].read
+                if isinstance(asked, Asked) and _leaves_gold_open(asked, outcome):
+                    problem = _problem(number, asked)
+                    self._submit(number, problem, completion_of(problem, "0", _OF_GOLD))
+            self._changed.notify_all()
+
+    def _submit(self, number: int, problem: Problem, completion: Completion) -> None:
+        self._owed[number] += 1
+        self._pool.submit(problem, completion)
+
+
+def _has_reference(problem: Problem) -> bool:
+    return isinstance((problem.tests or {}).get("reference"), str)
+
+
+def _is_unusable(outcome: Grade | Failure) -> bool:
+    """Whether no completion could be graded against this gold answer or these tests."""
+    return isinstance(outcome, Grade) and outcome.reason == judging.GOLD_UNPARSED
+
+
+def _leaves_gold_open(asked: Asked, outcome: Grade | Failure) -> bool:
+    """Whether a verdict was found without a look at the gold answer, as of no answer at all."""
+    if asked.target is None or isinstance(outcome, Failure) or _is_unusable(outcome):
+        return False
+    return outcome.verdict is not Verdict.CORRECT and outcome.reason != "wrong"
 
 
 def _read(number: int, line: bytes) -> Asked | Judged:
@@ -173,15 +299,6 @@ def _read(number: int, line: bytes) -> Asked | Judged:
 def _bad(number: int, why: str, name: str | int | None = None) -> Judged:
     detail = f"line {number} cannot be graded: {why}"
     return Judged(line=number, id=name, verdict="error", reason="bad_line", detail=detail)
-
-
-def _reference(number: int, asked: Asked, key: str) -> Completion:
-    """Return the reference solution of a line's tests, as a completion."""
-    code = str((asked.tests or {}).get("reference"))
-    given = msgspec.structs.replace(_completion(number, asked), key=key)
-    # One that goes on from the prompt's code is sent as a base model would send it.
-    text = code if code[:1].isspace() else f"```python\n{code}\n```"
-    return msgspec.structs.replace(given, text=text, finish_reason=FinishReason.STOP)
 
 
 def _problem(number: int, asked: Asked) -> Problem:
@@ -214,19 +331,18 @@ def _completion(number: int, asked: Asked) -> Completion:
     )
 
 
-def _judged(asked: Asked, outcome: Grade | Failure, reference: Grade | Failure | None) -> Judged:
+def _judged(asked: Asked, outcome: Grade | Failure) -> Judged:
     number = int(outcome.problem_id)
-    name = asked.id if asked.id is not None else number
-    if isinstance(reference, Grade) and reference.verdict is not Verdict.CORRECT:
-        why = f"line {number}: its own reference fails its tests ({reference.reason})"
-        why += f": {reference.detail}" if reference.detail else ""
-        return Judged(line=number, id=name, verdict="error", reason="reference_fails", detail=why)
     if isinstance(outcome, Failure):
-        detail = f"line {number}: the grader raised {outcome.error_type}: {outcome.message}"
-        return Judged(line=number, id=name, verdict="error", reason="grader_failed", detail=detail)
+        said = f"the grader raised {outcome.error_type}: {outcome.message}"
+        return _error(asked, number, "grader_failed", said)
+    if _is_unusable(outcome):
+        gold = "its tests" if asked.target is None else f"its target {str(asked.target)!r:.80}"
+        said = f"it cannot be graded against {gold}: {outcome.detail}"
+        return _error(asked, number, outcome.reason, said)
     return Judged(
         line=number,
-        id=name,
+        id=_name(asked, number),
         verdict=outcome.verdict.value,
         reason=outcome.reason,
         answer=outcome.answer,
@@ -234,3 +350,13 @@ def _judged(asked: Asked, outcome: Grade | Failure, reference: Grade | Failure |
         seconds=outcome.seconds,
         detail=outcome.detail,
     )
+
+
+def _error(asked: Asked, number: int, reason: str, said: str) -> Judged:
+    detail = f"line {number}: {said}"
+    name = _name(asked, number)
+    return Judged(line=number, id=name, verdict="error", reason=reason, detail=detail)
+
+
+def _name(asked: Asked, number: int) -> str | int:
+    return number if asked.id is None else asked.id
