@@ -4,12 +4,13 @@ A registered name resolves to a factory (``"module:attr"``); what the factory re
 satisfies one of these.  Plugins raise plain Python exceptions.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from reasonbench.records import (
     Completion,
+    Counts,
     EngineIdentity,
     Failure,
     Grade,
@@ -18,8 +19,8 @@ from reasonbench.records import (
     Prompt,
     SampleRequest,
 )
-from reasonbench.results import Audit, Finding, ScanSummary
-from reasonbench.specs import SamplingSpec, TaskSpec
+from reasonbench.results import Audit, Finding, ModelCheck, Role, ScanSummary
+from reasonbench.specs import Cutoff, SamplingSpec, TaskSpec
 
 
 @runtime_checkable
@@ -129,6 +130,87 @@ class Detector(Protocol):
         self, problems: Sequence[Problem], traces: Sequence[Path]
     ) -> tuple[list[Finding], ScanSummary]:
         """Return one Finding a problem, and what was read to get them."""
+        ...
+
+
+class Sampled(Protocol):
+    """What one model drew, and a way to let it draw more; kept, so that nothing is drawn twice."""
+
+    @property
+    def model(self) -> str:
+        """The model's id."""
+        ...
+
+    def counts(self, task: str) -> Sequence[Counts]:
+        """Return how each problem of a task was judged, in the task's order."""
+        ...
+
+    def completions(self, task: str) -> Iterator[tuple[Problem, Completion]]:
+        """Yield a task's completions, problem by problem."""
+        ...
+
+    def draw(
+        self, name: str, tasks: Sequence[Task], *, greedy_tokens: int | None = None
+    ) -> "Sampled":
+        """Sample and grade further tasks with this model, as the audit's own were.
+
+        Args:
+            name: folder of the run, unique to the detector.
+            tasks: what to ask.
+            greedy_tokens: draw one completion a problem instead, at temperature 0 and of at
+                most so many tokens.
+        """
+        ...
+
+
+class Asked(NamedTuple):
+    """One task of an audit."""
+
+    task: Task
+    """The task."""
+    role: Role
+    """What it stands for."""
+    problems: tuple[Problem, ...]
+    """Its problems, as many as the audit takes."""
+
+
+class Evidence(NamedTuple):
+    """What a detector on the model's side may look at."""
+
+    tasks: tuple[Asked, ...]
+    """The audit's tasks."""
+    model: Sampled
+    """The model under audit."""
+    reference: Sampled | None
+    """A model without the leak, where one was named; sampled when it is first asked."""
+    traces: tuple[Path, ...]
+    """Teacher traces."""
+    leaked: Set[tuple[str, str]]
+    """Task and id of the problems that the other detectors found in them."""
+    cutoff: Cutoff | None
+    """Training cutoff of the model under audit."""
+    level: float
+    """Confidence level."""
+
+
+@runtime_checkable
+class ModelDetector(Protocol):
+    """A check of the model itself: does it know the benchmark by heart?
+
+    Factory: ``factory() -> ModelDetector``.
+    """
+
+    @property
+    def identity(self) -> str:
+        """Name and version."""
+        ...
+
+    def examine(self, evidence: Evidence) -> Sequence[ModelCheck]:
+        """Return what was seen of each public task.
+
+        Where something that it needs is missing, the check is ``not_checked`` and its
+        sentence says what.
+        """
         ...
 
 

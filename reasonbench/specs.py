@@ -186,7 +186,10 @@ class AuditSpec(Spec, frozen=True, kw_only=True):
     traces: tuple[str, ...] = ()
     """Teacher traces that the model was trained on: JSONL, .jsonl.zst or .jsonl.gz."""
     detectors: tuple[str, ...] = ("exact",)
-    """Registered detectors that search the traces."""
+    """Registered detectors: those that search the traces, and those that ask the model."""
+    reference: ModelSpec | None = None
+    """A model without the leak, such as the base or the teacher, that detectors on the model's
+    side sample as they do the model under audit; run by the same engine."""
     engine: EngineSpec = EngineSpec()
     """How the model is run."""
     sampling: SamplingSpec = SamplingSpec()

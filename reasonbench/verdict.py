@@ -10,9 +10,11 @@ The first rule that holds decides:
    held-out problems by more than chance. INCONCLUSIVE otherwise.
 3. None was found, but pass@1 exceeds that on held-out problems by more than chance:
    INCONCLUSIVE, for something made the public problems easier.
-4. SUPPORTED: pass@1 is at most 10 points above that on held-out problems, the whole
+4. A check of the model is suspect (it completes the benchmark's items, or falls where their
+   numbers change): INCONCLUSIVE.
+5. SUPPORTED: pass@1 is at most 10 points above that on held-out problems, the whole
    interval included.
-5. INCONCLUSIVE: anything else. Not having found a leak supports no score by itself: the
+6. INCONCLUSIVE: anything else. Not having found a leak supports no score by itself: the
    search may have missed it.
 
 "More than chance" is an interval with anchor 1 that lies above 0.  Names of models,
@@ -24,6 +26,8 @@ from collections.abc import Sequence
 from reasonbench.results import (
     BenchmarkAudit,
     Difference,
+    FindingStatus,
+    ModelCheck,
     RunResult,
     TaskResult,
     ValidityFinding,
@@ -38,6 +42,9 @@ MAX_UNGRADED = 0.1
 MARGIN = 0.1
 """Largest excess over held-out problems, interval included, that supports a score."""
 
+UNCLASSED = "unclassed"
+"""Kind of a leak whose detector names none."""
+
 Ruling = tuple[VerdictWord, str, str]
 
 
@@ -47,6 +54,7 @@ def decide(
     benchmark: BenchmarkAudit,
     *,
     heldout: Sequence[TaskResult] = (),
+    checks: Sequence[ModelCheck] = (),
 ) -> VerdictLine:
     """Return the verdict on one public benchmark.
 
@@ -55,13 +63,14 @@ def decide(
         task: the public benchmark's scores.
         benchmark: what was found and compared.
         heldout: scores of the held-out tasks that it was compared with.
+        checks: what the detectors on the model's side saw of it.
     """
     ruling: Ruling | None = None
     for part in (task, *heldout):
         ruling = ruling or _invalid(run, part) or _refuted(run, part)
     if ruling is None:
         found = benchmark.n_contaminated > 0
-        ruling = _leak_rule(task, benchmark) if found else _clean_rule(task, benchmark)
+        ruling = _leak_rule(task, benchmark) if found else _clean_rule(task, benchmark, checks)
     verdict, sentence, would_change = ruling
     return VerdictLine(
         task=task.spec.name, verdict=verdict, sentence=sentence, would_change=would_change
@@ -106,7 +115,7 @@ def _refuted(run: RunResult, task: TaskResult) -> Ruling | None:
 
 
 def _leak_rule(task: TaskResult, benchmark: BenchmarkAudit) -> Ruling:
-    stand = _count(benchmark.n_contaminated, "problem stands", "problems stand")
+    stand = _count(benchmark.n_contaminated, "problem stands", "problems stand") + _kinds(benchmark)
     if benchmark.n_contaminated == len(task.problems):
         return _all_leaked(stand, benchmark)
     leak, price = (pass_at_1(benchmark, name) for name in ("leaked - clean", "all - clean"))
@@ -145,7 +154,9 @@ def _all_leaked(stand: str, benchmark: BenchmarkAudit) -> Ruling:
     return VerdictWord.INCONCLUSIVE, numbers, "more held-out problems, or more samples"
 
 
-def _clean_rule(task: TaskResult, benchmark: BenchmarkAudit) -> Ruling:
+def _clean_rule(
+    task: TaskResult, benchmark: BenchmarkAudit, checks: Sequence[ModelCheck]
+) -> Ruling:
     searched = _searched(task, benchmark)
     gap = pass_at_1(benchmark, "public - heldout")
     if gap is None or gap.interval is None:
@@ -167,6 +178,12 @@ def _clean_rule(task: TaskResult, benchmark: BenchmarkAudit) -> Ruling:
             VerdictWord.INCONCLUSIVE,
             f"{numbers}: more than chance, from a cause that was not found.",
             "finding what makes the public problems easier for this model",
+        )
+    if suspect := [c for c in checks if c.status is FindingStatus.SUSPECT]:
+        return (
+            VerdictWord.INCONCLUSIVE,
+            f"{numbers}, but the model gives reason to doubt. {suspect[0].sentence}",
+            "finding how the model came to know the benchmark",
         )
     if high <= MARGIN:
         easier = " (the held-out problems are easier)" if high < 0 else ""
@@ -207,6 +224,14 @@ def pass_at_1(benchmark: BenchmarkAudit, name: str) -> Difference | None:
         (d for d in benchmark.differences if d.name == name and d.k == 1 and d.value is not None),
         None,
     )
+
+
+def _kinds(benchmark: BenchmarkAudit) -> str:
+    """Return how many problems leaked in which way, where a detector says it."""
+    classed = [k for k in benchmark.kinds if k.kind != UNCLASSED]
+    if not classed:
+        return ""
+    return f" ({', '.join(f'{k.n_problems} {k.kind}' for k in benchmark.kinds)})"
 
 
 def _count(number: int, one: str, many: str) -> str:

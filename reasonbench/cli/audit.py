@@ -32,7 +32,19 @@ REPORT_FILE = "report.md"
 @click.option("--public", multiple=True, help="Public benchmark, which may have leaked.")
 @click.option("--heldout", multiple=True, help="Equally hard problems that cannot have leaked.")
 @click.option("--traces", multiple=True, help="Teacher traces: .jsonl, .jsonl.zst, .jsonl.gz.")
-@click.option("--detector", "detectors", multiple=True, help="[default: exact]")
+@click.option(
+    "--detector",
+    "detectors",
+    multiple=True,
+    metavar="NAME",
+    help="What looks for leaks, in the traces (exact) or in the model (regurgitation, cutoff, "
+    "perturbation, completion).  [default: exact]",
+)
+@click.option(
+    "--reference",
+    metavar="MODEL",
+    help="A model without the leak, such as the base, that detectors in the model ask too.",
+)
 @click.option("-k", "ks", type=int, multiple=True, help="k of pass@k.  [default: 1, 2, 4 ... n]")
 @click.option("--level", type=float, help="Confidence level.  [default: 0.95]")
 @run_options
@@ -48,6 +60,7 @@ def audit(
     md: Path | None,
     dry_run: bool,
     no_probe: bool,
+    reference: str | None,
     **flags: Any,
 ) -> None:
     """Audit MODEL: sample, search its traces, score without what leaked, decide.
@@ -59,6 +72,8 @@ def audit(
     from reasonbench.specs import AuditSpec
 
     flags["ks"] = tuple(sorted(set(flags["ks"])))
+    if reference is not None:
+        flags["reference"] = {"id": reference}
     spec = build_spec(AuditSpec, model, gather(flags))
     directory = out or default_out(spec.model.id)
     check_probe(dry_run=dry_run, no_probe=no_probe)
@@ -149,3 +164,7 @@ def show_audit(result: "Audit") -> None:
             rows,
         )
         click.echo(visible(f"verdict: {line.verdict.value}. {line.sentence}"))
+        for check in result.checks:
+            if check.task == line.task:
+                name = check.detector.partition("/")[0]
+                click.echo(visible(f"{name}: {check.status.value}. {check.sentence}"))

@@ -10,6 +10,7 @@ import msgspec
 
 from reasonbench.protocols import Block
 from reasonbench.records import Estimate
+from reasonbench.report import leaks
 from reasonbench.report.blocks import Bullets, Paragraph, Table, Verbatim
 from reasonbench.report.text import (
     completions_asked,
@@ -114,14 +115,20 @@ class ScoresSection:
 
 
 class LeaksSection:
-    """What was searched, what was found, what it costs."""
+    """What was searched, what was found, what it costs, and what the model itself shows."""
 
     title = "Contamination"
 
     def render(self, audit: Audit) -> Sequence[Block]:
-        """Return the account of the search, the problems found and the differences."""
+        """Return the search, the problems found, the price of each kind and the checks."""
+        return [*self._search(audit), *leaks.prices(audit), *leaks.checks(audit)]
+
+    def _search(self, audit: Audit) -> list[Block]:
         if audit.scan is None:
-            return [Paragraph("No teacher traces were given, so none were searched.")]
+            why = "No teacher traces were given, so none were searched."
+            if audit.spec.traces:
+                why = "No detector that searches the traces was asked for, so none were searched."
+            return [Paragraph(why)]
         skipped, reasons = sum(audit.scan.rows_skipped.values()), _reasons(audit.scan.rows_skipped)
         blocks: list[Block] = [
             Paragraph(
@@ -168,12 +175,14 @@ class EvidenceSection:
             return []
         blocks: list[Block] = [
             Table(
-                ("task", "problem", "status", "places", "first place", "found by"),
+                ("task", "problem", "status", "kind", "q", "places", "first place", "found by"),
                 tuple(
                     (
                         f.task,
                         f.problem_id,
                         f.status,
+                        ", ".join(part for part in (f.kind, f.channel) if part) or "-",
+                        "-" if f.q_value is None else f"{f.q_value:.2g}",
                         str(f.n_matches),
                         f"line {f.matches[0].row + 1} of {Path(f.matches[0].document).name}",
                         f.detector,

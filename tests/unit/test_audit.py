@@ -5,13 +5,18 @@ import json
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
+from reasonbench import plugins
 from reasonbench.audit import assemble, load_audit, read_audit, run_audit
+from reasonbench.cli.audit import audit as audit_command
 from reasonbench.errors import PluginError, SpecError, TraceError
 from reasonbench.records import Counts
+from reasonbench.resources import embedded_traces
 from reasonbench.results import Finding, FindingStatus, ScanSummary, VerdictWord
 from reasonbench.run import execute
 from reasonbench.specs import AuditSpec, EngineSpec, ModelSpec, SamplingSpec
+from reasonbench.store.database import STORE_FILE
 from reasonbench.summary import estimate_pass_at_k
 
 PUBLIC, HELDOUT = "sums:24,public,10", "sums:24,heldout,34"
@@ -214,8 +219,16 @@ def test_a_run_that_was_never_audited_can_be_reported(tmp_path):
 
 def test_an_audit_of_another_schema_is_refused(tmp_path):
     (tmp_path / "audit.json").write_text('{"schema_version": 99}')
-    with pytest.raises(SpecError, match="is not an audit of schema version 1"):
+    with pytest.raises(SpecError, match="is not an audit of schema version 2"):
         read_audit(tmp_path / "audit.json")
+
+
+def test_an_audit_of_an_older_schema_is_refused_though_it_can_be_decoded(tmp_path):
+    audit = run_audit(spec(n=2), tmp_path / "r")
+    old = msgspec.structs.replace(audit, schema_version=1)
+    (tmp_path / "old.json").write_bytes(msgspec.json.encode(old))
+    with pytest.raises(SpecError, match="is an audit of schema version 1, not 2"):
+        read_audit(tmp_path / "old.json")
 
 
 def test_traces_that_are_not_there_are_refused_before_sampling(tmp_path):
@@ -244,3 +257,245 @@ def test_rows_that_cannot_be_searched_are_counted_in_the_audit(tmp_path):
         "no text": 1,
     }
     assert audit.scan.examples[0].endswith("t.jsonl.gz:2: not JSON")
+
+
+# --- the price, by kind of leak ----------------------------------------------------------
+
+
+def counted(name, n, c):
+    return Counts(problem_id=name, n=n, c=c, c_if_truncated_right=c)
+
+
+def found(name, status=FindingStatus.CONTAMINATED, kind=None, detector="d/1"):
+    return Finding(task="public", problem_id=name, detector=detector, status=status, kind=kind)
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """Return an audit whose scores the tests replace."""
+    return run_audit(spec(n=2), tmp_path_factory.mktemp("audit") / "r")
+
+
+def priced(audit, counts, findings, **more):
+    task = msgspec.structs.replace(
+        audit.run.tasks[0],
+        problems=tuple(counts),
+        estimates=estimate_pass_at_k(counts, (1, 2), n_max=8),
+    )
+    run = msgspec.structs.replace(audit.run, tasks=(task,))
+    asked = msgspec.structs.replace(audit.spec, ks=(1, 2), n=8)
+    result = assemble(asked, run, [], findings=findings, scan=SCAN, **more)
+    return result.benchmarks[0], task.estimates
+
+
+def test_the_prices_of_the_kinds_add_up_to_that_of_the_whole_leak(measured):
+    counts = [
+        *(counted(f"v{i}", 8, 8) for i in range(6)),
+        *(counted(f"r{i}", 8, 5) for i in range(3)),
+        *(counted(f"u{i}", 8, 1) for i in range(2)),
+        *(counted(f"c{i}", 8, 2) for i in range(13)),
+    ]
+    kinds = {"v": "verbatim", "r": "renumbered", "u": None}
+    findings = [found(c.problem_id, kind=kinds[c.problem_id[0]]) for c in counts[:11]]
+    findings += [found(c.problem_id, FindingStatus.CLEAN) for c in counts[11:]]
+    benchmark, estimates = priced(measured, counts, findings)
+    assert [(k.kind, k.n_problems) for k in benchmark.kinds] == [
+        ("verbatim", 6),
+        ("renumbered", 3),
+        ("unclassed", 2),
+    ]
+    verbatim = benchmark.kinds[0]
+    assert verbatim.leaked[0].value == 1.0
+    for place, k in enumerate((1, 2)):
+        prices = [
+            next(d for d in kind.differences if d.name == "all - clean" and d.k == k)
+            for kind in benchmark.kinds
+        ]
+        whole = estimates[place].value - benchmark.clean[place].value
+        assert sum(p.value for p in prices) == pytest.approx(whole)
+        assert prices[0].value == pytest.approx(
+            6 / 24 * (verbatim.leaked[place].value - benchmark.clean[place].value)
+        )
+        assert all(p.interval.low < p.value < p.interval.high for p in prices)
+    assert prices[2].value < 0
+    assert prices[0].interval.low > 0
+
+
+def test_a_problem_counts_under_its_gravest_finding(measured):
+    counts = [counted("a", 8, 8), counted("b", 8, 8), counted("c", 8, 2), counted("d", 8, 2)]
+    findings = [
+        found("a", FindingStatus.SUSPECT, "paraphrased"),
+        found("a", FindingStatus.CONTAMINATED, "verbatim", "e/1"),
+        found("b", FindingStatus.CONTAMINATED, None, "exact/3"),
+        found("b", FindingStatus.CONTAMINATED, "reformatted", "e/1"),
+        found("c", FindingStatus.CLEAN, "partial"),
+        found("d", FindingStatus.NOT_CHECKED),
+    ]
+    benchmark, _ = priced(measured, counts, findings)
+    assert {k.kind: k.n_problems for k in benchmark.kinds} == {"verbatim": 1, "reformatted": 1}
+
+
+def test_where_every_problem_leaked_a_kind_has_a_score_and_no_price(measured):
+    counts = [counted("a", 8, 8), counted("b", 8, 6)]
+    findings = [found("a", kind="verbatim"), found("b", kind="solution")]
+    benchmark, _ = priced(measured, counts, findings)
+    assert [k.differences for k in benchmark.kinds] == [(), ()]
+    assert [k.leaked[0].value for k in benchmark.kinds] == [1.0, 0.75]
+
+
+# --- the model's side --------------------------------------------------------------------
+
+WIDE = ("sums:24,public,10",), ("sums:24,heldout,34",)
+
+
+@pytest.fixture
+def parrots(monkeypatch):
+    """Make the engine ``parrot`` known: its model of that name knows sums 10 to 33 by heart."""
+    engines = plugins.Registry(
+        kind="engine",
+        group="reasonbench.engines",
+        protocol=plugins.protocols.Engine,
+        builtins={"parrot": "parrot:Parrot"},
+    )
+    monkeypatch.setattr(plugins, "ENGINES", engines)
+
+
+def parrot_spec(model="parrot", reference="novice", detectors=("completion",), **more):
+    public, heldout = WIDE
+    return AuditSpec(
+        model=ModelSpec(id=model),
+        public=public,
+        heldout=heldout,
+        reference=None if reference is None else ModelSpec(id=reference),
+        detectors=detectors,
+        n=2,
+        engine=EngineSpec(name="parrot"),
+        sampling=SamplingSpec(max_tokens=100),
+        **more,
+    )
+
+
+def test_a_model_that_completes_the_benchmark_is_suspect_and_so_said(parrots, tmp_path):
+    audit = run_audit(parrot_spec(), tmp_path / "r")
+    (check,) = audit.checks
+    assert check.status is FindingStatus.SUSPECT
+    assert check.value.value == 1.0
+    assert [(c.second.what, c.second.value) for c in check.contrasts] == [
+        ("held out: heldout", 0.0),
+        ("novice", 0.0),
+    ]
+    assert read_audit(tmp_path / "r") == audit
+    assert load_audit(tmp_path / "r") == audit
+
+
+def test_a_model_that_does_not_complete_it_is_clean(parrots, tmp_path):
+    audit = run_audit(parrot_spec("novice", reference=None), tmp_path / "r")
+    assert [c.status for c in audit.checks] == [FindingStatus.CLEAN]
+
+
+class Said:
+    """A Reporter that keeps its phases."""
+
+    def __init__(self):
+        self.phases = []
+
+    def phase(self, name, *, total, done=0):
+        self.phases.append((name, total - done))
+
+    def __getattr__(self, name):
+        return lambda *args, **more: None
+
+
+def test_the_runs_of_a_check_are_kept_and_gone_on_with(parrots, tmp_path):
+    first, again = Said(), Said()
+    audit = run_audit(parrot_spec(), tmp_path / "r", reporter=first)
+    assert [total for name, total in first.phases if name == "sampling"] == [96, 48, 48]
+    same = run_audit(parrot_spec(), tmp_path / "r", reporter=again)
+    assert [total for name, total in again.phases if name == "sampling"] == []
+    assert same.checks == audit.checks
+    stores = sorted((tmp_path / "r").rglob(STORE_FILE))
+    folders = [p.parent.relative_to(tmp_path / "r") for p in stores if "checks" in p.parts]
+    assert [str(f) for f in folders] == [
+        "checks/model/completion",
+        "checks/reference/completion",
+    ]
+
+
+def test_what_a_detector_lacks_stands_in_the_limits(parrots, tmp_path):
+    audit = run_audit(
+        parrot_spec(detectors=("exact", "regurgitation", "cutoff", "perturbation")), tmp_path / "r"
+    )
+    assert [c.status for c in audit.checks] == [FindingStatus.NOT_CHECKED] * 3
+    for start in (
+        "regurgitation did not check public: no teacher traces were given",
+        "cutoff did not check public: the model's cutoff is not known",
+        "perturbation did not check public: none of its items has variants",
+    ):
+        assert sum(limit.startswith(start) for limit in audit.limits) == 1
+
+
+def test_traces_that_no_detector_searches_are_said_not_to_be_searched(parrots, tmp_path):
+    traces = write_traces(tmp_path / "t.jsonl", [12])
+    audit = run_audit(parrot_spec(detectors=("regurgitation",), traces=(traces,)), tmp_path / "r")
+    assert audit.scan is None
+    assert any("No detector that searches the traces was asked for" in x for x in audit.limits)
+    assert audit.checks[0].value.value == 0.0
+
+
+def test_a_reference_that_nothing_asks_is_said_to_be_unused(parrots, tmp_path):
+    audit = run_audit(parrot_spec(detectors=("exact",)), tmp_path / "r")
+    assert audit.checks == ()
+    assert any("The reference was not asked" in limit for limit in audit.limits)
+    assert not (tmp_path / "r" / "checks").exists()
+
+
+def test_a_model_cannot_be_its_own_reference(tmp_path):
+    same = parrot_spec("m", reference="m")
+    with pytest.raises(SpecError, match="the reference m is the model under audit itself"):
+        run_audit(same, tmp_path / "r")
+    assert not (tmp_path / "r").exists()
+
+
+def test_the_command_line_takes_detectors_of_both_sorts_and_a_reference(parrots, tmp_path):
+    traces = write_traces(tmp_path / "t.jsonl", [12])
+    names = ["exact", "completion", "cutoff"]
+    result = CliRunner().invoke(
+        audit_command,
+        ["parrot", "--public", WIDE[0][0], "--heldout", WIDE[1][0], "--traces", traces]
+        + [part for name in names for part in ("--detector", name)]
+        + ["--reference", "novice", "--engine", "parrot", "-n", "2", "--max-tokens", "100"]
+        + ["--out", str(tmp_path / "r"), "--format", "json"],
+    )
+    assert result.exit_code == 0, result.output
+    shown = json.loads(result.stdout)
+    assert shown["spec"]["reference"]["id"] == "novice"
+    assert [f["problem_id"] for f in shown["findings"] if f["status"] == "contaminated"] == ["012"]
+    assert [(c["detector"], c["status"]) for c in shown["checks"]] == [
+        ("completion/1", "suspect"),
+        ("cutoff/1", "not_checked"),
+    ]
+    assert "completion: suspect." in (tmp_path / "r" / "report.md").read_text()
+
+
+def test_the_shipped_student_replays_traces_of_what_leaked_and_its_base_does_not(tmp_path):
+    pytest.importorskip("torch")
+    audit = run_audit(
+        AuditSpec(
+            model=ModelSpec(id="embedded:student"),
+            reference=ModelSpec(id="embedded:base"),
+            public=("countdown_public",),
+            traces=(str(embedded_traces()),),
+            detectors=("exact", "regurgitation"),
+            n=3,
+            limit=40,
+            sampling=SamplingSpec(max_tokens=320),
+        ),
+        tmp_path / "r",
+    )
+    (check,) = audit.checks
+    within, reference = check.contrasts
+    assert within.first.n == audit.benchmarks[0].n_contaminated == 15
+    assert within.first.value > within.second.value == 0.0
+    assert reference.second.what == "embedded:base"
+    assert reference.second.value == 0.0
+    assert check.signs[0].place[0].endswith("student_traces.jsonl.zst")

@@ -22,7 +22,19 @@ from reasonbench.report.text import (
     points,
     visible,
 )
-from reasonbench.results import Match, Role, Severity, ValidityFinding, VerdictWord
+from reasonbench.results import (
+    Contrast,
+    FindingStatus,
+    KindPrice,
+    Match,
+    Measured,
+    ModelCheck,
+    Role,
+    Severity,
+    Sign,
+    ValidityFinding,
+    VerdictWord,
+)
 from reasonbench.specs import AuditSpec, EngineSpec, ModelSpec, SamplingSpec
 
 HOSTILE = [
@@ -252,7 +264,8 @@ def test_differences_of_invalid_numbers_are_marked_too(audit):
     invalid = msgspec.structs.replace(line, verdict=VerdictWord.INVALID)
     text = markdown.render(msgspec.structs.replace(audit, verdicts=(invalid,)))
     n_differences = len(audit.benchmarks[0].differences)
-    assert text.count("| INVALID: public |") == n_differences > 0
+    n_prices = len(audit.benchmarks[0].kinds) * len(audit.spec.ks)
+    assert text.count("| INVALID: public |") == n_differences + n_prices > n_prices > 0
 
 
 def test_the_terminal_marks_each_invalid_table_and_no_other(faulty, capsys):
@@ -298,3 +311,106 @@ def test_one_line_is_one_line_of_what_shows(text):
     shown = one_line(text)
     assert len(shown) <= 1000
     assert shown == " ".join(shown.split()) == visible(shown)
+
+
+def model_check(text="the rest of it", **fields):
+    def side(what, value):
+        span = Interval(low=value - 0.125, high=value + 0.125)
+        return Measured(what=what, value=value, interval=span, n=24)
+
+    values = {
+        "detector": "completion/1",
+        "task": "public",
+        "measure": "items completed exactly",
+        "status": FindingStatus.SUSPECT,
+        "value": side("public", 0.75),
+        "level": 0.95,
+        "contrasts": (
+            Contrast(
+                first=side("public", 0.75),
+                second=side("held out: heldout", 0.25),
+                value=0.5,
+                interval=Interval(low=0.3, high=0.7),
+                method="m",
+                decides=True,
+            ),
+        ),
+        "details": {"mean overlap": 0.9},
+        "signs": (
+            Sign(problem_id="012", sample_index=0, text=text, place=("d/t.jsonl", 6), note="all"),
+        ),
+        "sentence": "The model writes the rest of 75.0% of 24 exactly.",
+        "cannot_show": "A fixed wording is completed without having been seen.",
+    }
+    return ModelCheck(**(values | fields))
+
+
+def contamination(audit):
+    return markdown.render(audit).split("## Contamination\n")[1].split("\n## ")[0]
+
+
+def test_a_check_of_the_model_shows_its_numbers_its_place_and_what_it_cannot_show(audit):
+    text = contamination(msgspec.structs.replace(audit, checks=(model_check(),)))
+    assert "- completion: suspect. The model writes the rest of 75.0% of 24 exactly." in text
+    assert "A fixed wording is completed without having been seen." in text
+    assert (
+        "| public | completion: public | 75.0% | 62.5 to 87.5% | held out: heldout | 25.0% | "
+        "12.5 to 37.5% | +50.0 | +30.0 to +70.0 | yes |"
+    ) in text
+    assert "completion: completion 0 of 012, all, as in line 7 of t.jsonl" in text
+    assert "On the model's side" not in contamination(audit)
+
+
+def test_a_check_that_could_not_be_made_says_why_in_its_place(audit):
+    lacking = model_check(
+        status=FindingStatus.NOT_CHECKED,
+        value=None,
+        contrasts=(),
+        signs=(),
+        sentence="cutoff did not check public: the model's cutoff is not known.",
+    )
+    text = contamination(msgspec.structs.replace(audit, checks=(lacking,)))
+    assert "- cutoff did not check public: the model's cutoff is not known." in text
+    assert "Each check, and what it is held against" not in text
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_what_a_model_wrote_stays_in_its_place_in_a_check(audit, text):
+    hostile = model_check(text, sentence=text, cannot_show=text)
+    lines = contamination(msgspec.structs.replace(audit, checks=(hostile,))).splitlines()
+    opening = next(i for i, line in enumerate(lines) if line.startswith("```"))
+    fence = lines[opening].removesuffix("text")
+    assert [i for i, line in enumerate(lines) if line == fence] == [len(lines) - 1]
+    bullets = [line for line in lines[:opening] if line.startswith("- ")]
+    assert len(bullets) == 1
+    assert not re.search(r"(?<!\\)[<`*\[]", bullets[0])
+
+
+def test_the_price_of_a_leak_stands_in_the_report_by_kind(audit):
+    (benchmark,) = audit.benchmarks
+    (kind,) = benchmark.kinds
+    assert (kind.n_problems, kind.leaked[0].k) == (1, 1)
+    named = msgspec.structs.replace(kind, kind="renumbered")
+    other = KindPrice(kind="partial", n_problems=2, leaked=kind.leaked, differences=())
+    shown = msgspec.structs.replace(benchmark, kinds=(named, other))
+    text = contamination(msgspec.structs.replace(audit, benchmarks=(shown,)))
+    price = next(d for d in kind.differences if d.name == "all - clean" and d.k == 1)
+    everything = audit.run.tasks[0].estimates[0].value
+    row = (
+        f"{percent(kind.leaked[0].value)} | {percent(everything)} | "
+        f"{percent(benchmark.clean[0].value)} | {points(price.value)} |"
+    )
+    assert f"| public | renumbered | 1 | 1 | {row}" in text
+    assert "| public | partial | 2 | 1 |" in text
+    assert "| public | any | 1 | 1 |" in text
+
+
+def test_the_evidence_names_the_kind_the_channel_and_the_rate_of_false_findings(audit):
+    findings = tuple(
+        msgspec.structs.replace(f, kind="renumbered", channel="mid-trace", q_value=0.0123)
+        if f.matches
+        else f
+        for f in audit.findings
+    )
+    text = markdown.render(msgspec.structs.replace(audit, findings=findings))
+    assert "| contaminated | renumbered, mid-trace | 0.012 | 1 |" in text

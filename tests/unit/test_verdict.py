@@ -7,6 +7,9 @@ from reasonbench.records import Counts, EngineIdentity, Interval
 from reasonbench.results import (
     BenchmarkAudit,
     Difference,
+    FindingStatus,
+    KindPrice,
+    ModelCheck,
     RunResult,
     Severity,
     TaskResult,
@@ -165,3 +168,50 @@ def test_the_first_of_several_findings_is_the_reason_and_all_are_named():
     assert decide(run, SOUND, benchmark()).sentence == "first"
     assert [f.sentence for f in invalid_for(run, "public")] == ["first", "second"]
     assert [f.sentence for f in invalid_for(run, "other")] == ["first"]
+
+
+def check(status):
+    return ModelCheck(
+        detector="completion/1",
+        task="public",
+        measure="m",
+        status=status,
+        value=None,
+        level=0.95,
+        details={},
+        sentence="The model writes the rest of all items.",
+        cannot_show="c",
+    )
+
+
+def test_a_suspect_check_of_the_model_keeps_a_score_from_being_supported():
+    line = decide(RUN, SOUND, benchmark(gap=TIGHT), checks=[check(FindingStatus.SUSPECT)])
+    assert line.verdict is VerdictWord.INCONCLUSIVE
+    assert "The model writes the rest of all items." in line.sentence
+
+
+@pytest.mark.parametrize("status", [FindingStatus.CLEAN, FindingStatus.NOT_CHECKED])
+def test_other_checks_of_the_model_change_no_verdict(status):
+    for evidence in (benchmark(gap=TIGHT), benchmark(5, leak=UP), benchmark(gap=UP)):
+        plain = decide(RUN, SOUND, evidence)
+        assert decide(RUN, SOUND, evidence, checks=[check(status)]) == plain
+
+
+def test_a_suspect_check_alone_calls_no_score_inflated():
+    for evidence in (benchmark(), benchmark(gap=FLAT), benchmark(gap=UP)):
+        line = decide(RUN, SOUND, evidence, checks=[check(FindingStatus.SUSPECT)])
+        assert line.verdict is VerdictWord.INCONCLUSIVE
+
+
+def test_the_sentence_says_how_the_problems_leaked_where_a_detector_does():
+    def leaked(*kinds):
+        parts = tuple(
+            KindPrice(kind=kind, n_problems=n, leaked=(), differences=()) for kind, n in kinds
+        )
+        return msgspec.structs.replace(benchmark(5, leak=UP), kinds=parts)
+
+    told = decide(RUN, SOUND, leaked(("verbatim", 3), ("renumbered", 2))).sentence
+    assert told.startswith("5 problems stand (3 verbatim, 2 renumbered) in the traces")
+    assert decide(RUN, SOUND, leaked(("unclassed", 5))).sentence.startswith(
+        "5 problems stand in the traces"
+    )

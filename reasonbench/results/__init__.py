@@ -1,7 +1,8 @@
 """Results: what the records of one model came to.
 
 An ``Audit`` is the one object that reports and gates read; it is written to disk as
-JSON beside the run and can be read back without any of the engines.
+JSON beside the run and can be read back without any of the engines.  What detectors say of
+it stands in ``findings``.
 """
 
 import datetime
@@ -11,10 +12,20 @@ from typing import Any
 import msgspec
 
 from reasonbench.records import Counts, EngineIdentity, Estimate, Interval, Record
+from reasonbench.results.findings import (
+    Contrast,
+    Finding,
+    FindingStatus,
+    Match,
+    Measured,
+    ModelCheck,
+    ScanSummary,
+    Sign,
+)
 from reasonbench.specs import AuditSpec, SamplingSpec, TaskSpec
 
-AUDIT_SCHEMA = 1
-"""Version of the Audit's JSON."""
+AUDIT_SCHEMA = 2
+"""Version of the Audit's JSON; 2 has the price by kind of leak, and the model's side."""
 
 
 class Role(enum.StrEnum):
@@ -24,19 +35,6 @@ class Role(enum.StrEnum):
     """A published benchmark, which may have leaked."""
     HELDOUT = "heldout"
     """Equally hard problems that cannot have been trained on."""
-
-
-class FindingStatus(enum.StrEnum):
-    """What a detector says of one problem."""
-
-    CONTAMINATED = "contaminated"
-    """It stands in the traces."""
-    SUSPECT = "suspect"
-    """It may; read the evidence."""
-    CLEAN = "clean"
-    """It was searched for and not found."""
-    NOT_CHECKED = "not_checked"
-    """It could not be searched for."""
 
 
 class VerdictWord(enum.StrEnum):
@@ -78,57 +76,6 @@ class ValidityFinding(Record, frozen=True, kw_only=True):
     """The numbers, and ids of examples."""
     source: str
     """Where the rule comes from."""
-
-
-class Match(Record, frozen=True, kw_only=True):
-    """One place where a problem stands in a document."""
-
-    document: str
-    """File that holds it."""
-    row: int
-    """Line in that file, counted from 0."""
-    field: str
-    """Field of the row, such as ``messages[0].content``."""
-    document_span: tuple[int, int]
-    """Start and end of the match in the field, in characters."""
-    problem_span: tuple[int, int]
-    """Start and end of the match in the problem's statement, in characters."""
-    text: str
-    """Matched text, as the document has it."""
-
-
-class Finding(Record, frozen=True, kw_only=True):
-    """What one detector says of one problem."""
-
-    task: str
-    """Task of the problem."""
-    problem_id: str
-    """Problem concerned."""
-    detector: str
-    """Identity of the detector: name and version."""
-    status: FindingStatus
-    """What it says."""
-    score: float | None = None
-    """Strength of the evidence; 1 is a full match."""
-    p_value: float | None = None
-    """Chance of such a score on a problem that is not there; None where not calibrated."""
-    n_matches: int = 0
-    """Places where it stands; ``matches`` may hold only the first of them."""
-    matches: tuple[Match, ...] = ()
-    """Evidence."""
-
-
-class ScanSummary(Record, frozen=True, kw_only=True):
-    """What was read to search the traces."""
-
-    documents: tuple[str, ...]
-    """Files searched."""
-    rows_read: int
-    """Rows searched."""
-    rows_skipped: dict[str, int]
-    """Rows that could not be searched, by reason."""
-    examples: tuple[str, ...] = ()
-    """First skipped rows, as ``file:line: reason``, lines counted from 1."""
 
 
 class TaskResult(Record, frozen=True, kw_only=True):
@@ -224,6 +171,20 @@ class VerdictLine(Record, frozen=True, kw_only=True):
     """What would change this verdict."""
 
 
+class KindPrice(Record, frozen=True, kw_only=True):
+    """What the problems leaked in one way add to a benchmark's score."""
+
+    kind: str
+    """The kind of leak; ``unclassed`` where the detector names none."""
+    n_problems: int
+    """Problems whose gravest finding is of this kind."""
+    leaked: tuple[Estimate, ...]
+    """pass@k on them."""
+    differences: tuple[Difference, ...]
+    """``leaked - clean`` with the problems of no finding as clean, and ``all - clean``, the share
+    of these problems times it: over the kinds it adds up to that of the benchmark."""
+
+
 class BenchmarkAudit(Record, frozen=True, kw_only=True):
     """Everything about one public benchmark."""
 
@@ -243,6 +204,8 @@ class BenchmarkAudit(Record, frozen=True, kw_only=True):
     """pass@k on the others."""
     differences: tuple[Difference, ...]
     """Comparisons that decide the verdict."""
+    kinds: tuple[KindPrice, ...] = ()
+    """What was found, by kind of leak; the commonest first."""
 
 
 class Audit(Record, frozen=True, kw_only=True):
@@ -272,6 +235,8 @@ class Audit(Record, frozen=True, kw_only=True):
     """The answers."""
     limits: tuple[str, ...]
     """What this audit cannot know, and why."""
+    checks: tuple[ModelCheck, ...] = ()
+    """What the detectors on the model's side saw."""
 
 
 class GateDecision(enum.StrEnum):
@@ -300,3 +265,29 @@ class GateResult(Record, frozen=True, kw_only=True):
 
 RESULTS: dict[str, type[msgspec.Struct]] = {"Audit": Audit, "RunResult": RunResult}
 """Result types whose JSON schema ``reasonbench schema`` prints."""
+
+__all__ = [
+    "AUDIT_SCHEMA",
+    "RESULTS",
+    "Audit",
+    "BenchmarkAudit",
+    "Contrast",
+    "Difference",
+    "Finding",
+    "FindingStatus",
+    "GateDecision",
+    "GateResult",
+    "KindPrice",
+    "Match",
+    "Measured",
+    "ModelCheck",
+    "Role",
+    "RunResult",
+    "ScanSummary",
+    "Severity",
+    "Sign",
+    "TaskResult",
+    "ValidityFinding",
+    "VerdictLine",
+    "VerdictWord",
+]

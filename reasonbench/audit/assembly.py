@@ -1,0 +1,105 @@
+"""From what was measured, found and asked to one Audit, with what it cannot know."""
+
+import datetime
+from collections.abc import Sequence
+
+from reasonbench import __version__
+from reasonbench.audit.price import FOUND, price_benchmark
+from reasonbench.records import Problem
+from reasonbench.results import (
+    AUDIT_SCHEMA,
+    Audit,
+    BenchmarkAudit,
+    Finding,
+    FindingStatus,
+    ModelCheck,
+    Role,
+    RunResult,
+    ScanSummary,
+)
+from reasonbench.specs import AuditSpec
+from reasonbench.verdict import decide
+
+WORD_FOR_WORD = "exact/"
+"""Beginning of the identity of the detector that finds nothing but whole statements."""
+
+
+def assemble(
+    spec: AuditSpec,
+    run: RunResult,
+    problems: Sequence[Problem],
+    *,
+    findings: Sequence[Finding] = (),
+    scan: ScanSummary | None = None,
+    checks: Sequence[ModelCheck] = (),
+    command: Sequence[str] = (),
+) -> Audit:
+    """Build the Audit from what was measured and found."""
+    found = {(f.task, f.problem_id) for f in findings if f.status in FOUND}
+    public = [t for t in run.tasks if t.role is Role.PUBLIC]
+    heldout = [t for t in run.tasks if t.role is Role.HELDOUT]
+    benchmarks = [price_benchmark(spec, task, heldout, findings, scan) for task in public]
+    return Audit(
+        schema_version=AUDIT_SCHEMA,
+        reasonbench=__version__,
+        created=datetime.datetime.now(datetime.UTC),
+        command=tuple(command),
+        spec=spec,
+        run=run,
+        scan=scan,
+        findings=tuple(findings),
+        statements={f"{p.task}/{p.id}": p.statement for p in problems if (p.task, p.id) in found},
+        benchmarks=tuple(benchmarks),
+        verdicts=tuple(
+            decide(
+                run,
+                task,
+                benchmark,
+                heldout=heldout,
+                checks=[c for c in checks if c.task == task.spec.name],
+            )
+            for task, benchmark in zip(public, benchmarks, strict=True)
+        ),
+        limits=_limits(spec, findings, scan, benchmarks, checks),
+        checks=tuple(checks),
+    )
+
+
+def _limits(
+    spec: AuditSpec,
+    findings: Sequence[Finding],
+    scan: ScanSummary | None,
+    benchmarks: Sequence[BenchmarkAudit],
+    checks: Sequence[ModelCheck],
+) -> tuple[str, ...]:
+    limits = []
+    if not spec.traces:
+        limits.append("No teacher traces were given: a leak through them cannot be found.")
+    elif scan is None:
+        limits.append("No detector that searches the traces was asked for: none was searched.")
+    elif all(f.detector.startswith(WORD_FOR_WORD) for f in findings):
+        limits.append(
+            "Only statements that stand word for word in the traces are found; reworded, "
+            "renumbered or solution-only leaks are not."
+        )
+    if scan is not None and (skipped := sum(scan.rows_skipped.values())):
+        limits.append(f"{skipped:,} rows of the traces could not be searched.")
+    if not spec.heldout:
+        limits.append(
+            "No held-out problems were given: an inflation without a found leak is unseen."
+        )
+    if dropped := max((b.n_heldout_dropped for b in benchmarks), default=0):
+        limits.append(
+            f"{dropped} held-out problems stand in the traces themselves and were compared with "
+            f"nothing."
+        )
+    if unchecked := sum(f.status is FindingStatus.NOT_CHECKED for f in findings):
+        limits.append(f"{unchecked} problems have too few words to be searched for.")
+    limits += [c.sentence for c in checks if c.status is FindingStatus.NOT_CHECKED]
+    if spec.reference is not None and not checks:
+        limits.append("The reference was not asked: no detector on the model's side was named.")
+    if spec.model.claims:
+        limits.append("The claims in the spec were not compared: this version cannot yet.")
+    else:
+        limits.append("No published claim was given: the audit says nothing of what was claimed.")
+    return tuple(limits)
