@@ -1,5 +1,8 @@
 r"""From a completion's text to its final answer; versioned, linear time, never raises.
 
+What is taken back in so many words ('that is wrong') or only supposed ('I thought the answer
+is 5') is no answer.
+
 The answer is looked for after the thinking part only.  ``\boxed{...}`` counts where its
 braces are balanced, and the last such box that holds something wins: models restate the
 instruction "put the answer in \boxed{}" and correct themselves.  A text that was cut off
@@ -15,7 +18,7 @@ import dataclasses
 import enum
 import re
 
-VERSION = "extraction-3"
+VERSION = "extraction-4"
 """Part of every grader's identity; raised whenever any text may give another answer."""
 
 TAGS = (
@@ -147,6 +150,8 @@ def last_boxes(text: str, *, truncated: bool = False) -> tuple[str, ...]:
     if not boxes:
         return ()
     at = max(range(len(boxes)), key=lambda i: boxes[i].start)
+    if _is_retracted(text[boxes[at].end :][:_RETRACTION_OF_BOX].partition("\n\n")[0]):
+        return ()
     together = [boxes[at]]
     # Boxes that hold the last one end after it, and are passed over.
     for box in reversed(boxes[:at]):
@@ -205,6 +210,32 @@ def _boxes(text: str, truncated: bool) -> list[_Box]:
 _STATED = re.compile(
     r"\b(?:answer|correct (?:option|choice))[*_]{0,3}(?: is\b|:)", re.IGNORECASE | re.ASCII
 )
+_SUPPOSED = re.compile(
+    r"(?:\b(?:thought|guess(?:ed)?|assum(?:e[ds]?|ing)|suppos(?:e[ds]?|ing)|suspect(?:ed)?|if|whether"
+    r"|unless|believed|claim(?:s|ed)?|hoped|doubt|wish)"
+    r"|\b(?:might|would|could|don't|not|cannot|can't|never) (?:\w+ )?(?:say|think|believe|mean|true"
+    r"|claim|sure))"
+    r"(?: that)?,? *[*_]*(?:the|my|his|her|their|our|your|its)?(?: (?:final|correct|right))?"
+    r" *[*_]*$",
+    re.IGNORECASE,
+)
+_BEFORE = 80
+_RETRACTED = re.compile(
+    r"\b(?:(?:that|this|it|which|answer|result)(?:'s| is| was| must be| cannot be| can't be)"
+    r"(?: (?:clearly|actually|obviously|definitely|also|just|all|still))? "
+    r"(?:wrong|incorrect|false|mistaken|a mistake|an error|impossible|right|correct|not right"
+    r"|not correct|not the (?:right |correct )?answer)"
+    r"|(?:that|this|it|which|answer|result) (?:isn't|wasn't) (?:right|correct|the answer)"
+    r"|(?:I|we)(?: have|'ve)? (?:made an? (?:\w+ )?(?:mistake|error)|was wrong|were wrong"
+    r"|am wrong|take (?:that|it) back|retract)"
+    r"|(?:scratch|ignore|disregard|forget|strike) (?:that|this|it)\b)",
+    re.IGNORECASE,
+)
+_AFFIRMED = re.compile(r"\b(?:is|was|'s|must be)(?: \w+)? (?:right|correct)$", re.IGNORECASE)
+_END_MARKS = 4
+_END_MARK = re.compile(r"(?:<\|[a-z_]{2,30}\|>|</s>|<eos>)\s*\Z")
+_RETRACTION_LIMIT = 2_000
+_RETRACTION_OF_BOX = 120
 _CHOICE_LINE = re.compile(r"\(?[A-J]\)?")
 _FILLER = re.compile(r"[\s*_:]*(?:therefore|thus|then|hence|simply|just)\b,?", re.IGNORECASE)
 _FORMULA = re.compile(r"[\s*_:]*(\$\$?)[^$]+\1[*_]*")
@@ -229,11 +260,21 @@ def stated_answer(text: str) -> str | None:
     marked = [found[1] for found in _MARKED.finditer(text) if _is_answer(found[1])]
     if marked and (trimmed := _trim(marked[-1])):
         return trimmed
-    ends = [found.end() for found in _STATED.finditer(text)]
-    if not ends:
+    ends = [
+        found.end()
+        for found in _STATED.finditer(text)
+        if _SUPPOSED.search(text, max(0, found.start() - _BEFORE), found.start()) is None
+    ]
+    if not ends or _is_retracted(text[ends[-1] : ends[-1] + _RETRACTION_LIMIT]):
         return None
     said = text[ends[-1] : ends[-1] + _SAID_LIMIT].partition("\n")[0]
     return _trim(_first_statement(said)) or None
+
+
+def _is_retracted(behind: str) -> bool:
+    """Return whether what follows an answer takes it back, as its last word on it."""
+    judged = list(_RETRACTED.finditer(behind))
+    return bool(judged) and _AFFIRMED.search(judged[-1][0]) is None
 
 
 def _is_answer(said: str) -> bool:
@@ -283,6 +324,16 @@ def _trim(said: str) -> str:
     return trimmed
 
 
+def _without_end_marks(text: str) -> str:
+    """Return a text without the end-of-text marks that some engines leave behind it."""
+    for _ in range(_END_MARKS):
+        found = _END_MARK.search(text, max(0, len(text) - 40))
+        if found is None:
+            break
+        text = text[: found.start()]
+    return text
+
+
 def extract(
     text: str, *, prefilled: bool = False, truncated: bool = False, fallback: str = "none"
 ) -> Extraction:
@@ -297,7 +348,7 @@ def extract(
             last line, whatever it holds).
     """
     thinking = split_thinking(text, prefilled)
-    said = thinking.answer_text
+    said = _without_end_marks(thinking.answer_text)
     boxes = last_boxes(said, truncated=truncated)
     if boxes:
         return Extraction(boxes[-1], "boxed", thinking.state, boxes)

@@ -36,7 +36,7 @@ from reasonbench.records import Completion, Grade, Problem
 
 __all__ = ["MathGrader", "check_gold", "gold_answer", "judge"]
 
-RULES = "rules-3"
+RULES = "rules-4"
 """Part of the identity; raised whenever any answer may be judged differently."""
 
 MAX_ANSWER = 1_000

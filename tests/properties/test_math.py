@@ -3,6 +3,7 @@
 import math
 from fractions import Fraction
 
+import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -90,6 +91,7 @@ def test_a_repeating_decimal_is_its_fraction(fixed, repeat, length):
     assert numbers.number(written) == value
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10**6))
 def test_numbers_that_differ_by_one_in_ten_million_are_not_equal(number):
     near = Fraction(number) * (1 + Fraction(1, 10**7))
@@ -110,7 +112,7 @@ def test_sets_and_lists_are_equal_in_any_order_and_tuples_in_one(members, rng):
     assert judge(f"({ours})", f"[{ours}]").reason == "wrong"
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(small.filter(bool), small.filter(bool), small, small.filter(bool))
 def test_an_equation_may_be_scaled_and_not_changed(a, b, c, factor):
     equation = f"{a}x+{b}y={c}".replace("+-", "-")
@@ -120,13 +122,51 @@ def test_an_equation_may_be_scaled_and_not_changed(a, b, c, factor):
     assert judge(equation, changed).reason == "wrong"
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(small, small)
 def test_a_product_equals_its_expansion(a, b):
     product = f"(x+{a})(x+{b})".replace("+-", "-")
     expanded = f"x^2+{a + b}x+{a * b}".replace("+-", "-")
     assert judge(product, expanded).reason == "ok"
     assert judge(product, f"{expanded}+1").reason == "wrong"
+
+
+@given(st.sampled_from("abcdfghjklmnopqrstuvwxyzI"), st.integers(2, 9))
+def test_letters_keep_their_case(letter, factor):
+    one, other = f"{factor}{letter}+1", f"{factor}{letter.swapcase()}+1"
+    assert judge(one, f"1+{factor}{letter}").reason == "ok"
+    assert judge(one, other).reason == "wrong"
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from([r"\pi", r"\sqrt{2}", "e", r"\ln 3"]), st.integers(1, 300))
+def test_no_decimal_equals_an_irrational_number_however_long(gold, digits):
+    value = sympy.N({"e": sympy.E, r"\pi": sympy.pi}.get(gold, sympy.sqrt(2)), digits + 2)
+    if gold == r"\ln 3":
+        value = sympy.N(sympy.log(3), digits + 2)
+    assert judge(gold, str(value)[: digits + 2]).reason == "wrong"
+
+
+prefixes = st.sampled_from(["", "m", "k", "M", "G", "n"])
+measures = st.sampled_from(["g", "J", "W", "V", "Pa", "Hz"])
+
+
+@given(st.integers(1, 10**6), prefixes, measures, prefixes, measures)
+def test_a_unit_may_be_left_out_and_not_be_another(number, prefix, unit, other_prefix, other):
+    gold, answer = rf"{number}\text{{ {prefix}{unit}}}", f"{number} {other_prefix}{other}"
+    assert judge(gold, str(number)).reason == "ok"
+    same = (prefix, unit) == (other_prefix, other)
+    assert (judge(gold, rf"{number}\text{{ {other_prefix}{other}}}").reason == "ok") == same
+    if len(other_prefix + other) > 1:
+        assert (judge(gold, answer).reason == "ok") == same
+
+
+@given(st.permutations("wxyz"), st.permutations("wxyz"))
+def test_a_product_of_letters_has_no_order_and_the_letters_of_an_angle_have(one, other):
+    assert judge("".join(one), "".join(other)).reason == "ok"
+    ours, theirs = ("".join(p[:3]).upper() for p in (one, other))
+    same = theirs in (ours, ours[::-1])
+    assert (judge(rf"\angle {ours}", rf"\angle {theirs}").reason == "ok") == same
 
 
 @given(st.integers(0, 10**6), st.integers(2, 9), st.integers(2, 9))

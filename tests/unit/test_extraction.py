@@ -145,10 +145,41 @@ def test_a_box_without_braces_at_the_end_of_a_truncated_text_may_lack_digits():
         ("Another option is (C).", None),
         ("nothing", None),
         ("the answer is", None),
+        ("I thought the answer is 5 but that was wrong.", None),
+        ("I thought that the answer is 5.", None),
+        ("If the answer is 5, x is even.", None),
+        ("I don't think the answer is 5.", None),
+        ("The answer is 5. Wait, that's wrong.", None),
+        ("The answer is 5. Hmm, I made an arithmetic error.", None),
+        ("The answer is 5. Wait, that is wrong. The answer is 7.", "7"),
+        ("The answer is 7. I thought the answer is 5.", "7"),
+        ("The answer is 5. I checked, and this is correct.", "5"),
+        ("The answer is 5. At first I thought that is wrong, but it is correct.", "5"),
+        ("The answer is 5. I hope it is correct.", "5"),
+        ("I think the answer is 5.", "5"),
     ],
 )
 def test_an_answer_that_is_stated_in_words(text, answer):
     assert stated_answer(text) == answer
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        (r"\boxed{5}. Wait, that is wrong.", None),
+        (r"\boxed{5}. I made a mistake.", None),
+        (r"\boxed{5}. I made a mistake: \boxed{7}", "7"),
+        (r"\boxed{5}. Checking again, this is correct.", "5"),
+        ("\\boxed{5}\n\nThe answer of the book is wrong.", "5"),
+    ],
+)
+def test_a_box_may_be_taken_back(text, answer):
+    assert extract(text).answer == answer
+
+
+@pytest.mark.parametrize("mark", ["<|im_end|>", "<|endoftext|>", "</s>", "<eos>\n"])
+def test_marks_of_the_end_are_no_part_of_the_answer(mark):
+    assert extract(f"The answer is 42.{mark}", fallback="stated").answer == "42"
 
 
 def test_a_heading_leaves_the_last_line_to_be_read():

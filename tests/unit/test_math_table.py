@@ -1,7 +1,8 @@
 """The math grader against a table of answers, right and wrong, of every kind.
 
 ``tests/data/math_table.jsonl`` holds a gold answer, an answer (or a whole completion as
-``text``), perhaps the data set's options, and the reason that the grade must have.
+``text``), perhaps the data set's options or how the text ended, and the reason that the grade
+must have.
 """
 
 import json
@@ -29,7 +30,7 @@ def graded(grader, row):
             problem_id="p",
             sample_index=0,
             text=text,
-            finish_reason=FinishReason.STOP,
+            finish_reason=FinishReason(row.get("finish", "stop")),
             n_prompt_tokens=1,
             n_tokens=1,
             seed=0,
@@ -46,10 +47,11 @@ def grades():
 
 def test_the_table_is_large_and_has_both_directions():
     reasons = Counter(row["reason"] for row in ROWS)
-    assert len(ROWS) >= 1000
-    assert min(reasons["ok"], reasons["wrong"]) >= 400
+    assert len(ROWS) >= 2000
+    assert min(reasons["ok"], reasons["wrong"]) >= 700
     assert set(reasons) == {
-        *("ok", "wrong", "ambiguous", "unparsed", "too_big", "no_answer", "gold_unparsed"),
+        *("ok", "wrong", "ambiguous", "unparsed", "too_big", "no_answer", "truncated"),
+        "gold_unparsed",
     }
     assert len({json.dumps(row, sort_keys=True) for row in ROWS}) == len(ROWS)
 

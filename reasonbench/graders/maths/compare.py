@@ -12,19 +12,20 @@ from reasonbench.graders.maths.arithmetic import value
 from reasonbench.graders.maths.judgement import Judgement, all_of, one_of, worst_of
 from reasonbench.graders.maths.options import MathOptions, Order
 from reasonbench.graders.maths.relations import (
-    COEFFICIENT,
     NAME,
     contradicts_itself,
     greater,
-    points,
+    in_order,
+    is_solvable,
 )
 from reasonbench.graders.maths.scalars import compare_scalars, same_text
 from reasonbench.graders.maths.shapes import Kind, Shape
 from reasonbench.graders.maths.spelling import tight, unbraced
-from reasonbench.graders.maths.words import choice, words
+from reasonbench.graders.maths.words import choice, hedges, lettered, words
 
 MAX_DEPTH = 6
 """Deepest nesting of structures that is taken apart."""
+_LOGIC = re.compile(r"\\(lor|vee|land|wedge)(?![A-Za-z])")
 _SETS = re.compile(r"\\mathbb|\\setminus|\\cup|\\infty|\\emptyset|\\\{")
 
 
@@ -89,20 +90,18 @@ class _Comparison:
     # --- several values ------------------------------------------------------------------
 
     def _listed(self, gold: Shape, answer: Shape, depth: int) -> Judgement:
+        if _logic(gold.text) | _logic(answer.text) == {"and", "or"}:
+            return Judgement("wrong", "structure")
+        if (inner := in_order(gold, answer)) is not None:
+            return self._ordered(*inner, depth)
         if gold.kind in (Kind.LIST, Kind.SET) and answer.kind in (Kind.LIST, Kind.SET):
             return self._unordered(_flat(gold), _flat(answer), depth)
-        if (point := points(gold, answer)) is not None:
-            return self._ordered(*point, depth)
         for one, other in ((gold, answer), (answer, gold)):
             if other.kind is not Kind.SCALAR and (union := intervals.union(one)) is not None:
                 pair = (union, other.text) if one is gold else (other.text, union)
                 return self._parts(*pair, depth + 1)
         if answer.kind is Kind.LIST:
-            if (
-                (chosen := choice(answer.text)) is not None
-                and chosen[1]
-                and gold.kind is Kind.SCALAR
-            ):
+            if gold.kind is Kind.SCALAR and _is_one_choice(answer):
                 return self._scalars(gold.text, answer.text, depth)
             if (gold_words := words(gold.text)) is not None and gold_words == words(answer.text):
                 return Judgement("ok", "words")
@@ -143,6 +142,7 @@ class _Comparison:
         return all_of(found)
 
     def _matrices(self, gold: Shape, answer: Shape, depth: int) -> Judgement:
+        gold, answer = shapes.as_matrix(gold), shapes.as_matrix(answer)
         vectors = all(
             (s.kind is Kind.MATRIX and s.marks == "1")
             or (s.kind is Kind.SEQUENCE and s.marks == "()")
@@ -205,7 +205,7 @@ class _Comparison:
             return self._parts(gold.text, answer.parts[0], depth + 1)
         # '2x = 10' and '5x - 7y + 4 = 0' are equations, and say no value.
         implicit = tight(answer.parts[-1]) == "0" and not NAME.fullmatch(answer.parts[0])
-        if COEFFICIENT.fullmatch(answer.parts[0]) or (implicit and _has_variables(answer)):
+        if is_solvable(answer) or (implicit and _has_variables(answer)):
             return Judgement("wrong", "structure")
         exact = [p for p, sign in zip(answer.parts[1:], signs, strict=True) if sign != r"\approx"]
         return self._parts(gold.text, exact[-1] if exact else answer.parts[-1], depth + 1)
@@ -244,22 +244,39 @@ class _Comparison:
 
     # --- one value -----------------------------------------------------------------------
 
-    # --- one value -----------------------------------------------------------------------
-
     def _scalars(self, gold: str, answer: str, depth: int) -> Judgement:
         """Compare two values, or choices such as '(C) 12' by letter and by value."""
         ours, theirs = choice(gold), choice(answer)
         if ours is not None and theirs is not None:
             if ours[0] != theirs[0]:
                 return Judgement("wrong", "words")
+            if not ours[1] and hedges(theirs[1]):
+                return Judgement("ambiguous", "words")
             if not ours[1] or not theirs[1]:
                 return Judgement("ok", "words")
             return self._parts(ours[1], theirs[1], depth + 1)
+        if lettered(gold, answer) or lettered(answer, gold):
+            return Judgement("ok", "words")
         if theirs is not None and theirs[1]:
             return self._parts(gold, theirs[1], depth + 1)
         if ours is not None and ours[1]:
             return self._parts(ours[1], answer, depth + 1)
         return compare_scalars(gold, answer, self._options)
+
+
+def _is_one_choice(answer: Shape) -> bool:
+    """Return whether a list is a choice with its text, as '(C) 1, 2'; not where it names two."""
+    chosen = choice(answer.text)
+    return (
+        chosen is not None
+        and chosen[1] != ""
+        and all(choice(part) is None for part in answer.parts[1:])
+    )
+
+
+def _logic(text: str) -> set[str]:
+    r"""Return which signs of logic a text has; the words for them make lists alone."""
+    return {"or" if sign in ("lor", "vee") else "and" for sign in _LOGIC.findall(text)}
 
 
 def _has_variables(related: Shape) -> bool:

@@ -7,7 +7,7 @@ from reasonbench.graders.maths.shapes import Kind, Shape, shape
 
 _VARIABLE = re.compile(r"[a-zA-Z](?:_\{?\w\}?)?|\\(?:alpha|beta|theta|lambda|mu|phi)")
 _SIZE = re.compile(r"\|([a-zA-Z])\|")
-_TURNED = {"<": ">", ">": "<", r"\le": r"\ge", r"\ge": r"\le"}
+_TURNED = {"<": ">", ">": "<", r"\le": r"\ge", r"\ge": r"\le", r"\ne": r"\ne"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def bounds(related: Shape) -> Bounds | None:
         return _between(parts, signs)
     if len(parts) != 2:
         return None
-    if (size := _SIZE.fullmatch(parts[0])) is not None:
+    if signs[0] != r"\ne" and (size := _SIZE.fullmatch(parts[0])) is not None:
         return Bounds(size[1], _around_zero(signs[0], parts[1]))
     if _VARIABLE.fullmatch(parts[0]) and not _VARIABLE.fullmatch(parts[1]):
         return Bounds(parts[0], _ray(signs[0], parts[1]))
@@ -66,6 +66,8 @@ def _between(parts: tuple[str, ...], signs: list[str]) -> Bounds | None:
 
 
 def _ray(sign: str, bound: str) -> str:
+    if sign == r"\ne":
+        return f"(-\\infty,{bound}) \\cup ({bound},\\infty)"
     if sign in (">", r"\ge"):
         return f"{'(' if sign == '>' else '['}{bound},\\infty)"
     return f"(-\\infty,{bound}{')' if sign == '<' else ']'}"

@@ -10,8 +10,10 @@ from typing import Any
 
 DIGITS = 60
 """Digits to which values are computed."""
-_AGREES = "1e-45"
-_NOTHING = "1e-100"
+_SLACK = 15
+"""Last digits in which two equal values may differ."""
+_NOTHING = 40
+"""Digits beyond the last in which a value is as good as 0."""
 _POINTS = (
     ("1.3719", "0.4271", "2.1173", "0.8317", "1.7391", "0.2917"),
     ("0.3137", "1.9171", "0.5519", "2.3717", "0.1973", "1.1119"),
@@ -29,14 +31,16 @@ def exact(item: Any) -> Any:
     if not isinstance(item, sympy.Basic | sympy.MatrixBase):
         return item
     decimals = {f: sympy.Rational(str(f)) for f in item.atoms(sympy.Float)}
-    units = {s: sympy.I for s in item.free_symbols if s.name in ("i", "I")}
+    units = {s: sympy.I for s in item.free_symbols if s.name == "i"}
     try:
         return item.xreplace({**decimals, **units}) if decimals or units else item
     except (AttributeError, TypeError, ValueError):
         return item
 
 
-def same(gold: Any, answer: Any, tolerance: float | None = None) -> bool | None:
+def same(
+    gold: Any, answer: Any, tolerance: float | None = None, digits: int = DIGITS
+) -> bool | None:
     """Return whether two expressions have the same value; None if that cannot be told."""
     import sympy
 
@@ -48,12 +52,16 @@ def same(gold: Any, answer: Any, tolerance: float | None = None) -> bool | None:
     points = _POINTS if names else _POINTS[:1]
     seen = 0
     for point in points:
-        ours, theirs = (_value(item, names, point) for item in (gold, answer))
+        ours, theirs = (_value(item, names, point, digits) for item in (gold, answer))
         if ours is None and theirs is None:
             continue
         if ours is None or theirs is None:
             return None
-        if not _agree(ours, theirs, tolerance):
+        # 'ln a + ln b' is 'ln ab' where it is real; but 'ln |x|' is meant for all x.
+        negative = point[0].startswith("-") and not (gold.has(sympy.Abs) or answer.has(sympy.Abs))
+        if negative and any(_undefined(item, names, point) for item in (gold, answer)):
+            continue
+        if not _agree(ours, theirs, tolerance, digits):
             return False
         seen += 1
     return True if seen >= min(2, len(points)) else None
@@ -116,15 +124,15 @@ def _names(items: Iterable[Any]) -> list[str] | None:
     return sorted(names)
 
 
-def _value(item: Any, names: Sequence[str], point: Sequence[str]) -> Any:
-    """Return the value at a point, to 60 digits; None if it has none."""
+def _value(item: Any, names: Sequence[str], point: Sequence[str], digits: int = DIGITS) -> Any:
+    """Return the value at a point, to so many digits; None if it has none."""
     import sympy
 
     # As decimals of more digits: powers and roots of fractions would be computed exactly.
-    at = {n: sympy.Float(value, 2 * DIGITS) for n, value in zip(names, point, strict=False)}
+    at = {n: sympy.Float(value, 2 * digits) for n, value in zip(names, point, strict=False)}
     try:
         placed = item.xreplace({s: at[s.name] for s in item.free_symbols})
-        value = sympy.N(placed, DIGITS)
+        value = sympy.N(placed, digits)
         if value.is_infinite:
             return value
         real, imaginary = value.as_real_imag()
@@ -135,12 +143,29 @@ def _value(item: Any, names: Sequence[str], point: Sequence[str]) -> Any:
     return value
 
 
-def _agree(ours: Any, theirs: Any, tolerance: float | None) -> bool:
+def _undefined(item: Any, names: Sequence[str], point: Sequence[str]) -> bool:
+    """Return whether a real expression has a root or a logarithm of a negative number."""
+    import sympy
+
+    if item.has(sympy.I):
+        return False
+    for part in item.atoms(sympy.Pow, sympy.log):
+        if isinstance(part, sympy.Pow) and (part.exp.is_Integer or part.base is sympy.E):
+            continue
+        inside = _value(part.args[0], names, point)
+        if inside is not None and inside.as_real_imag()[0] < 0:
+            return True
+    return False
+
+
+def _agree(ours: Any, theirs: Any, tolerance: float | None, digits: int = DIGITS) -> bool:
     import sympy
 
     if ours.is_infinite or theirs.is_infinite:
         return bool(ours == theirs)
     distance = abs(ours - theirs)
     size = max(abs(ours), abs(theirs)) if tolerance is None else abs(ours)
-    allowed = size * (sympy.Float(_AGREES, DIGITS) if tolerance is None else tolerance)
-    return bool(distance <= allowed or distance <= sympy.Float(_NOTHING, DIGITS))
+    share = sympy.Float(f"1e-{digits - _SLACK}", digits) if tolerance is None else tolerance
+    return bool(
+        distance <= size * share or distance <= sympy.Float(f"1e-{digits + _NOTHING}", digits)
+    )

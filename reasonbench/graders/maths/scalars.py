@@ -16,6 +16,10 @@ _TEXT = re.compile(r"\\text\{([^{}]*)\}")
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{3}")
 _DEGREES = re.compile(r"(\d{1,9}) ?\^\\circ(?![A-Za-z])")
 _FUNCTION = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-z])")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_RANGE = re.compile(r"(\d{1,20}(?:\.\d{1,9})?) ?- ?(\d{1,20}(?:\.\d{1,9})?)", re.ASCII)
+_JOINED = re.compile(r",? and |, ")
+_PRODUCT = re.compile(r"[b-df-hj-np-tv-z]{3,6}")
 _RATIO = re.compile(r"([\d./]+|\\frac\{\d+\}\{\d+\}):([\d./]+|\\frac\{\d+\}\{\d+\})")
 
 
@@ -25,7 +29,9 @@ def compare_scalars(gold: str, answer: str, options: MathOptions) -> Judgement:
         return decided
     gold, answer = _in_radians(gold, answer), _in_radians(answer, gold)
     ours, theirs = units.quantity(gold), units.quantity(answer)
-    if ours.base != theirs.base:
+    if ours.base != theirs.base or _is_range(ours.body) != _is_range(theirs.body):
+        return Judgement("wrong", "number")
+    if _DATE.fullmatch(ours.body) or _DATE.fullmatch(theirs.body):
         return Judgement("wrong", "number")
     same_unit = units.same_unit(ours.unit, theirs.unit, options)
     if (decided := _numbers(ours, theirs, options)) is not None:
@@ -71,6 +77,12 @@ def _numbers(
     return Judgement("ok" if right else "wrong", "number")
 
 
+def _is_range(body: str) -> bool:
+    """Return whether '10-20' stands there, which is no difference; '20-10' may be one."""
+    found = _RANGE.fullmatch(body)
+    return found is not None and Fraction(found[1]) < Fraction(found[2])
+
+
 def _ratios(gold: str, answer: str) -> Judgement | None:
     """Compare ratios, as 3:2, with one another and with fractions; None if neither is one."""
     ours, theirs = (_RATIO.fullmatch(tight(text)) for text in (gold, answer))
@@ -91,10 +103,19 @@ def same_text(gold: str, answer: str) -> Judgement | None:
     if tight(gold) and tight(gold) == tight(answer):
         return Judgement("ok", "text")
     ours = words(gold)
-    if ours is not None and ours == words(answer):
+    theirs = words(answer)
+    if (
+        ours is not None
+        and theirs is not None
+        and sorted(_JOINED.split(ours)) == sorted(_JOINED.split(theirs))
+    ):
         return Judgement("ok", "words")
+    if tight(_TEXT.sub(r"\1", gold)) == tight(_TEXT.sub(r"\1", answer)):
+        return Judgement("ok", "text")
     phrases = [_TEXT.sub(r"\1", text).strip(" .").casefold() for text in (gold, answer)]
-    if phrases[0] == phrases[1] and _WORD.search(phrases[0]):
+    # Not so of a quantity: an mPa is no MPa.
+    worded = phrases[0] == phrases[1] and _WORD.search(phrases[0]) is not None
+    if worded and units.quantity(gold).value is None:
         return Judgement("ok", "words")
     return None
 
@@ -110,6 +131,9 @@ def _by_words(
         plain = tight(answer).replace(r"\text", "").strip("{}()").casefold()
         if gold_words in (answer_words, plain):
             return Judgement("ok", "words")
+    if gold_words and answer_words and _PRODUCT.fullmatch(gold) and _PRODUCT.fullmatch(answer):
+        # Without a vowel they are variables: xyz is zyx, and an abc no cab.
+        return None
     if gold_words is not None and (answer_words is not None or theirs.value is not None):
         return Judgement("wrong", "words")
     if answer_words is not None and (ours.value is not None or "\\text" in answer):

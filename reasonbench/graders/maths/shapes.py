@@ -58,7 +58,7 @@ _SIGN = (
     r"|=|<|>)"
 )
 _TOKEN = re.compile(
-    rf"(?P<open>{_OPEN})|(?P<close>{_CLOSE})|{_CUT}|{_UNION}|{_SIGN}|(?P<words>\\text\{{)|\\."
+    rf"(?P<open>{_OPEN})|(?P<close>{_CLOSE})|{_CUT}|{_UNION}|{_SIGN}|(?P<plain>\\text\{{[^{{}}]*\}})|(?P<words>\\text\{{)|\\."
 )
 _MATRIX = re.compile(
     r"\\begin\{(?P<name>[pbvBV]?(?:small)?matrix|array)\}(?:\{[lcr| ]*\})?(?P<body>.*)"
@@ -130,6 +130,18 @@ def _matrix(text: str, found: re.Match[str]) -> Shape:
     if found["name"][0] in "vV" or len(widths) != 1:
         return Shape(Kind.SCALAR, text)
     return Shape(Kind.MATRIX, text, tuple(cell for row in cells for cell in row), str(widths.pop()))
+
+
+def as_matrix(several: Shape) -> Shape:
+    """Return '[[1,2],[3,4]]' as the matrix that it is, and anything else as it is."""
+    if several.kind is not Kind.SEQUENCE or several.marks != "[]":
+        return several
+    rows = [_bracketed(part) for part in several.parts]
+    cells = [row.parts for row in rows if row is not None and row.marks == "[]"]
+    if len(cells) != len(rows) or len({len(row) for row in cells}) != 1:
+        return several
+    flat = tuple(cell for row in cells for cell in row)
+    return Shape(Kind.MATRIX, several.text, flat, str(len(cells[0])))
 
 
 def _bracketed(text: str) -> Shape | None:

@@ -31,6 +31,9 @@ _SYMBOLS = {
     "\u2229": r"\cap ",
     "\u2208": r"\in ",
     "\u2216": r"\setminus ",
+    "\u2220": r"\angle ",
+    "\u25b3": r"\triangle ",
+    "\u2192": r"\to ",
     "\u2205": r"\emptyset ",
     "\u27e8": r"\langle ",
     "\u27e9": r"\rangle ",
@@ -97,6 +100,19 @@ _SYNONYMS = (
     (re.compile(r"\\frac\s*\{"), r"\\frac{"),
     (re.compile(r"\\[dt]?binom\s*(\d)\s*(\d)(?!\d)"), r"\\binom{\1}{\2}"),
     (re.compile(r"\\[dt]binom(?![A-Za-z])"), r"\\binom"),
+    (
+        re.compile(r"(?<![A-Za-z\\])((?:arc)?(?:sin|cos|tan)|cot|csc|ln|log|exp|pi)(?![A-Za-z])"),
+        r"\\\1 ",
+    ),
+    (
+        re.compile(
+            r"(?<=(?:hundred|housand)) and (?=(?:one|t[whe]|th|fo[ur]|fi[vf]|si[x]|sev|eig|nin|ele)"
+            r"[a-z-]*)"
+        ),
+        " ",
+    ),
+    (re.compile(r"\\(pmod|bmod|mod)\s+(\d+)"), r"\\\1{\2}"),
+    (re.compile(r"\\lg(?![A-Za-z])"), r"\\log_{10} "),
     (re.compile(r"\\log\s*_\s*(?:\{\s*e\s*\}|e)"), r"\\ln "),
     (re.compile(r"\\sqrt\s*(\d|[a-zA-Z](?![a-zA-Z]))"), r"\\sqrt{\1}"),
     (re.compile(r"(?:\\|(?<![A-Za-z\\]))sqrt\s*\(([^()]*)\)"), r"\\sqrt{\1}"),
@@ -126,11 +142,24 @@ _SYNONYMS = (
     (re.compile(r"\{([,:])\}"), r"\1"),
     (re.compile(r"\{([^{}]{1,40}?) ?\\choose ?([^{}]{1,40}?)\}"), r"\\binom{\1}{\2}"),
 )
+_BOLD = r"\\(?:mathbf|boldsymbol|bm)\s*\{\s*([A-Za-z])\s*\}"
+_BOLD_PRODUCT = re.compile(rf"{_BOLD}\s*(\\(?:times|cdot))(?![A-Za-z])\s*{_BOLD}")
+_ARRAY = re.compile(r"[\[(] ?(\\begin\{array\}.{0,400}?\\end\{array\}) ?[\])]", re.DOTALL)
+_CASES = re.compile(r"\\begin\{cases\}(?P<rows>[^&]{1,400})\\end\{cases\}", re.DOTALL)
+_IN_WORDS = (
+    (re.compile(r"all real(?: number)?s", re.IGNORECASE), r"\mathbb{R}"),
+    (
+        re.compile(r"(?:there (?:is|are) )?no (?:real )?solutions?", re.IGNORECASE),
+        r"\emptyset",
+    ),
+)
 _GAPS = re.compile(r"\s+")
 _COMMAS = re.compile(
     r"(?P<open>\\\{|[(\[]|\\langle)|(?P<close>\\\}|[)\]]|\\rangle)|(?<![\d.,])\d+(?:,\d+)+"
 )
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+")
+_SAID = r"(?:the )?(?:final |correct |right )?(?:answer|option|choice)(?: is\b:?|:)"
+_PROSE = re.compile(rf"\A(?:\\text\{{ ?{_SAID} ?\}}|{_SAID}) ?", re.IGNORECASE)
 _LEAD = re.compile(r"\A(?:=|\\(?:approx|therefore|implies|Rightarrow|to)(?![A-Za-z])|:)\s*")
 _EMPHASIS = re.compile(r"\A\s*(\*{1,3})(?!\*)(.*?[^*])\1\s*\Z", re.DOTALL)
 _TIGHT = re.compile(r"(?<![\d.]) | (?!\.?\d)")
@@ -140,14 +169,41 @@ _ENDS = re.compile(r"(?:[ .,;:]|(?<!\\)\\$)+$")
 
 def spelled(text: str) -> str:
     """Return ``text`` in one spelling, with single spaces."""
-    text = _without_wrappers(_EMPHASIS.sub(r"\2", _unicode(text)))
+    text = _without_wrappers(_vectors(_EMPHASIS.sub(r"\2", _unicode(text))))
     text = _THOUSANDS.sub(_joined, text)
     text = _NULLS.sub("", text)
     text = _SPACES.sub(" ", _COLOUR.sub("", text))
     for pattern, spelling in _SYNONYMS:
         text = pattern.sub(spelling, text)
-    text = _LEAD.sub("", _ENDS.sub("", _GAPS.sub(" ", text).strip()))
-    return unbraced(without_thousands(text))
+    text = _PROSE.sub("", _LEAD.sub("", _ENDS.sub("", _GAPS.sub(" ", text).strip())))
+    if len(text) > 2 and text[0] == text[-1] == '"':
+        text = text[1:-1].strip()
+    return _sets_in_words(unbraced(without_thousands(_without_frames(unbraced(text)))))
+
+
+def _without_frames(text: str) -> str:
+    """Return a text without brackets around an array, and a system as the list of its rows."""
+    if r"\end{" not in text:
+        return text
+    text = _ARRAY.sub(r"\1", text)
+    found = _CASES.fullmatch(text)
+    if found is None:
+        return text
+    return ", ".join(row.strip(" ,") for row in found["rows"].split("\\\\") if row.strip(" ,"))
+
+
+def _sets_in_words(text: str) -> str:
+    said = text[6:-1].strip(" .") if text.startswith(r"\text{") and text.endswith("}") else text
+    if len(said) > 40:
+        return text
+    return next((sign for words, sign in _IN_WORDS if words.fullmatch(said)), text)
+
+
+def _vectors(text: str) -> str:
+    """Return a text in which bold letters in a product are vectors: the sign tells which."""
+    if r"\times" not in text and r"\cdot" not in text:
+        return text
+    return _BOLD_PRODUCT.sub(r"\\vec{\1} \2 \\vec{\3}", text)
 
 
 def without_thousands(text: str) -> str:

@@ -17,12 +17,13 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import FrameType
 from typing import Any
 
 from reasonbench.graders.maths import precision
 from reasonbench.graders.maths.cost import too_big
+from reasonbench.graders.maths.names import named
 
 Outcome = str
 """``ok``, ``wrong``, ``unparsed``, ``gold_unparsed`` or ``too_big``."""
@@ -32,6 +33,8 @@ _UNREADABLE = re.compile(
     r"(?<![_^\d.])\d[\d.]* +\.?\d|\d ?_|\d\.\d*\.\d|\d\.\.|[\"#@&?]|\\ldots"
     r"|(?<![A-Za-z\\])[A-Za-z]{2,} +[A-Za-z]{3,}"
 )
+_EQUALS = re.compile(r"(?<![\\<!>])=")
+_RUN = re.compile(r"\d{20,}")
 
 
 class OutOfTimeError(BaseException):
@@ -76,39 +79,76 @@ def time_limit(seconds: float | None) -> Iterator[None]:
 
 @functools.lru_cache(maxsize=4096)
 def read(text: str) -> Any:
-    """Return what math-verify reads in an answer in spelled form; None if it cannot."""
+    """Return what math-verify's reader makes of a text in spelled form; None if it cannot.
+
+    Letters keep their case, which math-verify's own ``parse`` does not leave them.
+    """
     plain = text.replace("&", " , ").replace("\\\\", " , ") if "matrix}" in text else text
     if _UNREADABLE.search(plain) or text.count("{") != text.count("}"):
         return None
-    verify = library()
-    config = verify.LatexExtractionConfig(
-        boxed_match_priority=0, normalization_config=_normalization()
-    )
-    said = _TEXT.sub(r"\\text{\1}", text)
-    # Of a box that it cannot read it would else take some fraction in it for the answer.
-    parsed = verify.parse(
-        f"\\boxed{{{said}}}",
-        extraction_config=[config],
-        fallback_mode="no_fallback",
-        extraction_mode="first_match",
-        parsing_timeout=None,
-    )
-    return next((precision.exact(item) for item in parsed), None)
+    said = named(_TEXT.sub(r"\\text{\1}", text))
+    item = _parsed(said.text)
+    if item is None or not said.calls:
+        return item
+    return _applied(item, said.calls)
+
+
+def _parsed(text: str) -> Any:
+    """Return what LaTeX says; an equation with several signs is read as its last two sides."""
+    import latex2sympy2_extended  # type: ignore[import-untyped]
+    from math_verify.grader import should_treat_as_complex
+
+    normal, conversion = _configuration()
+    text = latex2sympy2_extended.normalize_latex(text, normal)
+    tried = [text]
+    if "," not in text and ";" not in text and len(sides := _EQUALS.split(text)) > 2:
+        tried.append(sides[-1])
+    for said in tried:
+        with contextlib.suppress(Exception):  # The parser raises nothing more specific.
+            return precision.exact(
+                latex2sympy2_extended.latex2sympy(
+                    said,
+                    is_real=not should_treat_as_complex(said),
+                    normalization_config=None,
+                    conversion_config=conversion,
+                )
+            )
+    return None
+
+
+def _applied(item: Any, calls: Mapping[str, tuple[str, str]]) -> Any:
+    """Return an expression with functions of what they are applied to, or None."""
+    import sympy  # type: ignore[import-untyped]
+
+    put: dict[Any, Any] = {}
+    for symbol in getattr(item, "free_symbols", ()):
+        if symbol.name not in calls:
+            continue
+        function, inside = calls[symbol.name]
+        arguments = [read(part) for part in inside.split(",")]
+        if not all(isinstance(argument, sympy.Expr) for argument in arguments):
+            return None
+        put[symbol] = sympy.Function(function)(*arguments)
+    return item.xreplace(put)
 
 
 @functools.cache
-def _normalization() -> Any:
-    from latex2sympy2_extended import NormalizationConfig  # type: ignore[import-untyped]
+def _configuration() -> tuple[Any, Any]:
+    from latex2sympy2_extended.latex2sympy2 import (  # type: ignore[import-untyped]
+        ConversionConfig,
+        NormalizationConfig,
+    )
 
     # Its units include single letters, so that 5t would be 5; units are ours.
-    return NormalizationConfig(
+    normal = NormalizationConfig(
         basic_latex=True,
         units=False,
         malformed_operators=True,
         nits=True,
-        boxed="all",
+        boxed="none",
         equations=False,
     )
+    return normal, ConversionConfig(lowercase_symbols=False)
 
 
 def equal(gold: str, answer: str, tolerance: float | None = None) -> Outcome:
@@ -119,7 +159,10 @@ def equal(gold: str, answer: str, tolerance: float | None = None) -> Outcome:
     ours, theirs = read_both
     if gold.count("'") != answer.count("'"):
         return "wrong"
-    decided = precision.same(ours, theirs, tolerance)
+    # A decimal of any length is told from the irrational number that it comes from.
+    longest = max(map(len, _RUN.findall(f"{gold} {answer}")), default=0)
+    digits = precision.DIGITS + 2 * longest
+    decided = precision.same(ours, theirs, tolerance, digits)
     if decided is None:
         decided = _verified(ours, theirs)
     return "ok" if decided else "wrong"

@@ -8,44 +8,19 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
+from reasonbench.graders.maths import measures
 from reasonbench.graders.maths.numbers import number, without_mixed
 from reasonbench.graders.maths.options import MathOptions, Percent, Units
 from reasonbench.graders.maths.spelling import group_end, tight
 
 PERCENT = "%"
 
-_SAME = (
-    "dollar dollars $ usd buck bucks|cent cents ¢|euro euros € eur|pound £ gbp|rupee rupees rs ₹|"
-    "yen ¥|m meter meters metre metres|cm centimeter centimeters centimetre centimetres|"
-    "mm millimeter millimeters millimetre millimetres|km kilometer kilometers kilometre kilometres|"
-    "inch inches in|foot feet ft|yard yards yd|mile miles mi|g gram grams|kg kilogram kilograms|"
-    "lb lbs pounds|oz ounce ounces|s sec secs second seconds|min mins minute minutes|"
-    "h hr hrs hour hours|day days|week weeks|month months|year years yr yrs|"
-    "l liter liters litre litres|ml milliliter milliliters|gallon gallons gal|"
-    "mph milesperhour mileperhour miles/hour mile/hour mi/h|"
-    "kmh kmph km/h kilometersperhour kilometers/hour|m/s meterspersecond meters/second|"
-    "degree degrees deg|radian radians rad|"
-    "cm^2 sqcm squarecm squarecentimeter squarecentimeters|m^2 squaremeter squaremeters sqm|"
-    "ft^2 squarefeet squarefoot sqft|in^2 squareinch squareinches sqin|"
-    "cm^3 cubiccentimeters cc|m^3 cubicmeters|ft^3 cubicfeet|in^3 cubicinches|n newton newtons|"
-    "j joule joules|w watt watts|acre acres|unit units|squareunit squareunits unit^2 units^2|"
-    "cubicunit cubicunits unit^3 units^3"
-)
-_CANONICAL = {name: line.split()[0] for line in _SAME.split("|") for name in line.split()}
-_NEUTRAL = ("unit", "squareunit", "cubicunit")
-_WORD_SET = frozenset(name for name in _CANONICAL if name.isalpha() and len(name) > 1) | {
-    "square",
-    "cubic",
-    "sq",
-    "cu",
-}
-
 _PREFIX = re.compile(r"([-+]?) ?(?:US)?(?:(\\\$)|([€£¥₹])|(?:USD|Rs\.?) ) ?(?=[-+]?[\d.\\])")
 _TEXT_UNIT = re.compile(
     r"(?P<unit>(?: ?(?:/|\\cdot) ?)?(?: ?\\text\{(?P<words>[^{}]{0,80})\}(?: ?\^ ?\{?-?\d\}?)?"
     r"(?: ?(?:/|\\cdot) ?(?=\\text))?)+)\.?"
 )
-_DEGREES = re.compile(r" ?\^\\circ ?(?:\\text\{ ?[CF] ?\}|[CFc](?![a-z]))?")
+_DEGREES = re.compile(r" ?\^\\circ ?(?:\\text\{ ?(?P<a>[CF]) ?\}|(?P<b>[CFc])(?![a-z]))?")
 _PERCENT = re.compile(r" ?(?:%|(?<=[\d} ])per ?cent(?:age)?(?: points?)?|pct)")
 _ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th|\^ ?\{? ?\\text\{ ?(?:st|nd|rd|th) ?\} ?\}?)")
 _WORDS = re.compile(
@@ -56,11 +31,11 @@ _WORDS = re.compile(
 )
 _ATTACHED = re.compile(r"(?P<body>.*\d)(?P<words>[a-zA-Z]{2,5}(?:\^\{?[23]\}?)?)")
 _SINGLE = re.compile(r"(?P<body>[-+]?[\d.,/]+) (?P<words>[mghsLlJNW](?:\^\{?[23]\}?)?)")
-_OPERATION = re.compile(
-    r"\b(?:plus|minus|times|divided|squared|cubed|factorial|sqrt|mod|to|than|not|root|choose|at"
-    r"|least|most|if|when|where|less|more|but|dozen|hundred|thousand|million|billion|trillion)\b",
-    re.IGNORECASE,
+_QUOTIENT = re.compile(
+    r"(?P<body>[-+]?[\d.,]*\d) ?(?P<words>[a-zA-Z]{1,3}(?:/[a-zA-Z]{1,3}(?:\^\{?[23]\}?)?){1,2})"
 )
+_MICRO = re.compile(r"(?<=\d) ?\\mu ?(?:\\text\{ ?)?(?P<base>[a-zA-Z]{1,3}(?:\^\{?\d\}?)?)\}?$")
+_OHM = re.compile(r"(?<=\d) ?(?:\\text\{ ?)?(?P<prefix>[kMm]?)\}? ?\\Omega$")
 _NUMBER_WORDS = dict(
     zip(
         (
@@ -73,6 +48,22 @@ _NUMBER_WORDS = dict(
         strict=True,
     )
 )
+_FRACTIONS = {
+    name: Fraction(1, size)
+    for size, names in {
+        2: "half halve",
+        3: "third",
+        4: "quarter fourth",
+        5: "fifth",
+        6: "sixth",
+        7: "seventh",
+        8: "eighth",
+        9: "ninth",
+        10: "tenth",
+    }.items()
+    for name in names.split()
+}
+"""Parts in words; an ordinal alone, as 'third', is none of these."""
 _MULTIPLES = {
     "dozen": 12,
     "hundred": 100,
@@ -108,7 +99,7 @@ def quantity(text: str) -> Quantity:
         return based
     if text.startswith("\\text{") and group_end(text, 5) == len(text) and text[6:7].isdigit():
         text = text[6:-1]
-    body, unit = _split(without_mixed(text).strip())
+    body, unit = _split(without_mixed(_with_letters(text)).strip())
     if not unit:
         body = _ORDINAL.sub("", body) if _ORDINAL.search(body) else body
     value = number(tight(body))
@@ -118,7 +109,18 @@ def quantity(text: str) -> Quantity:
         unit = " ".join(words)
     if value is None:
         body, unit, value = _in_words(text, body, unit)
-    return Quantity(body, canonical(unit), value)
+    return Quantity(body, unit, value)
+
+
+def _with_letters(text: str) -> str:
+    """Return a text whose unit, if it has a Greek letter in it, is written in others."""
+    if "\\mu" in text:
+        return _MICRO.sub(lambda found: f"\\text{{ µ{found['base']}}}", text)
+    return (
+        _OHM.sub(lambda found: f"\\text{{ {found['prefix']}ohm}}", text)
+        if "\\Omega" in text
+        else text
+    )
 
 
 def _split(text: str) -> tuple[str, str]:
@@ -127,25 +129,45 @@ def _split(text: str) -> tuple[str, str]:
     if prefix is not None:
         body, unit = _split(prefix[1] + text[prefix.end() :])
         money = "dollar" if prefix[2] else (prefix[3] or "rs")
+        if unit.startswith(("per ", "/")):
+            return body, f"{money} {unit}"
         return body, (unit if _multiple(unit) else money)
-    for pattern, unit in ((_PERCENT, PERCENT), (_DEGREES, "degree")):
-        found = _at_end(pattern, text)
-        if found is not None and found.start():
-            return text[: found.start()].strip(), unit
+    if (found := _at_end(_PERCENT, text)) is not None and found.start():
+        return text[: found.start()].strip(), PERCENT
+    if (found := _at_end(_DEGREES, text)) is not None and found.start():
+        scale = (found["a"] or found["b"] or "").upper()
+        return text[: found.start()].strip(), f"°{scale}" if scale else "degree"
     if text.endswith("}") or text[-3:-1] in ("}^", "}^{") or text[-1:].isdigit():
         start = text.find("\\text{")
         found = _TEXT_UNIT.fullmatch(text, _unit_start(text, start)) if start > 0 else None
-        if found is not None and not _OPERATION.search(_multiples_out(found["unit"])):
-            return text[: found.start()].strip(), _plain(found["unit"])
-    for pattern in (_WORDS, _SINGLE, _ATTACHED):
+        unit = "" if found is None else _plain(found["unit"])
+        if found is not None and _PERCENT.fullmatch(f" {unit.strip()}"):
+            return text[: found.start()].strip(), PERCENT
+        if found is not None and _may_be_unit(unit, text[: found.start()]):
+            return text[: found.start()].strip(), unit
+    return _without_plain_unit(text)
+
+
+def _without_plain_unit(text: str) -> tuple[str, str]:
+    """Return a text without a unit that is not marked as text, and that unit."""
+    for pattern in (_WORDS, _SINGLE, _QUOTIENT, _ATTACHED):
         found = pattern.fullmatch(text)
-        if found is None or _OPERATION.search(_multiples_out(found["words"])):
+        if found is None or not _may_be_unit(found["words"], found["body"]):
             continue
-        first = re.split(r"[ /^.-]", found["words"].lower())[0]
+        known, others = measures.measured(found["words"])
+        if pattern is _QUOTIENT and others:
+            continue
         bare = number(tight(found["body"])) is not None
-        if pattern is _SINGLE or first in _WORD_SET or (bare and pattern is _WORDS):
+        if pattern is _SINGLE or known or (bare and pattern is _WORDS):
             return found["body"].strip(), found["words"]
     return text, ""
+
+
+def _may_be_unit(words: str, body: str) -> bool:
+    left = _multiples_out(words).strip()
+    if not left and left != words.strip():
+        return True
+    return measures.is_unit(left, single=tight(body) in ("1", "-1"))
 
 
 def _at_end(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
@@ -174,21 +196,14 @@ def _plain(unit: str) -> str:
     return re.sub(r"\\text\{([^{}]*)\}", r"\1", unit).strip()
 
 
-def canonical(unit: str) -> str:
-    """Return a unit in one spelling; what is no known unit keeps its words."""
-    bare = re.sub(r"[ .{}()]", "", unit.lower())
-    if bare in ("percent", "percentage", "pct"):
-        return PERCENT
-    if bare in _CANONICAL:
-        return _CANONICAL[bare]
-    single = bare[:-1] if len(bare) > 3 and bare.endswith("s") and bare[-2].isalpha() else bare
-    return _CANONICAL.get(single, single)
-
-
 def _in_words(text: str, body: str, unit: str) -> tuple[str, str, Fraction | None]:
     words = re.split(r"[ -]+", _plain(text).lower().rstrip("."))
+    if len(words) <= 2 and (part := _FRACTIONS.get(words[-1].removesuffix("s"))) is not None:
+        alone = len(words) == 1 and words[0] == "half"
+        times = 1 if alone or words[0] == "a" else _NUMBER_WORDS.get(words[0])
+        return (body, unit, None) if times is None else (text, "", times * part)
     total, at = 0, 0
-    for word in words[:6]:
+    for word in words[:8]:
         if word in _NUMBER_WORDS and (at == 0 or total % 100 == 0 or total % 10 == 0):
             total += _NUMBER_WORDS[word]
         elif word in _MULTIPLES and at:
@@ -203,7 +218,7 @@ def _in_words(text: str, body: str, unit: str) -> tuple[str, str, Fraction | Non
     ):
         return body, unit, None
     rest = " ".join(words[at:])
-    if _OPERATION.search(rest):
+    if rest and not measures.is_unit(rest, single=total == 1):
         return body, unit, None
     return str(total), rest, Fraction(total)
 
@@ -232,18 +247,15 @@ def _base_named(name: str) -> int | None:
 
 def same_unit(gold: str, answer: str, options: MathOptions) -> bool:
     """Return whether two units may stand beside equal numbers."""
+    if options.unit is Units.IGNORED or gold == answer:
+        return True
+    if not gold or not answer:
+        return options.unit is Units.OPTIONAL
+    if PERCENT in (gold, answer):
+        return False
     if options.unit is Units.REQUIRED:
-        return gold == answer or (not gold and not answer)
-    if options.unit is Units.IGNORED or not gold or not answer or gold == answer:
-        return True
-    if {gold, answer} & set(_NEUTRAL):
-        return True
-    return not (_known(gold) and _known(answer))
-
-
-def _known(unit: str) -> bool:
-    head = re.split(r"[/^]|per", unit)[0]
-    return unit in _CANONICAL or head in _CANONICAL
+        return measures.alike(gold, answer)
+    return measures.agree(gold, answer)
 
 
 def same_percent(gold: Quantity, answer: Quantity, options: MathOptions) -> list[Fraction]:

@@ -10,6 +10,11 @@ _CHOICE = re.compile(
     r"|(?P<c>[A-J])(?=[).:]|$))[).:]?(?P<rest>.*)",
     re.DOTALL | re.IGNORECASE,
 )
+_HEDGE = re.compile(
+    r"\([A-J]\)|^(?:or|and|&|/|,)? ?\(?[A-J]\)?(?![A-Za-z])"
+    r"|^(?:is|was|isn't|wasn't|seems|looks|cannot|can't|or|maybe|perhaps|\?)"
+    r"(?!\w)(?! (?:right|correct))"
+)
 _TEXT = re.compile(r"\\text\s*\{")
 _WORDY = re.compile(r"[^\W\d_]+(?:[ '\-/.,&][ ]?[^\W\d_]+)*[.!]?")
 _TIME = re.compile(r"(\d{1,2})(?::(\d\d))?\s*([ap])\.?\s*m\.?", re.IGNORECASE)
@@ -26,19 +31,35 @@ def choice(text: str) -> tuple[str, str] | None:
     rest = found["rest"].strip()
     if bare and (not letter.isupper() or rest[:1] in "'^_=(+-*/"):
         return (letter, "") if letter.isupper() and not rest else None
-    if not letter.isupper() and rest:
+    # '(C)+1' is a sum, and '(C) -5' a choice with its value.
+    if (not letter.isupper() and rest) or rest[:1] in tuple("'^_+*/"):
         return None
     return letter.upper(), rest
+
+
+def lettered(bracketed: str, small: str) -> bool:
+    """Return whether one is a choice in brackets, and the other its letter in lower case."""
+    found = _CHOICE.fullmatch(bracketed)
+    if found is None or found["c"] is not None or found["rest"].strip():
+        return False
+    return len(small) == 1 and small.islower() and (found["a"] or found["b"]) == small.upper()
+
+
+def hedges(rest: str) -> bool:
+    """Return whether what stands behind a choice takes it back, or names another one."""
+    return _HEDGE.search(_plain(rest)[0].strip()) is not None
 
 
 def words(text: str) -> str | None:
     r"""Return the words of an answer that is nothing but words, folded; else None.
 
-    Words are what stands in ``\text{...}``, or three letters and more; a time of day is words.
+    Words are what stands in ``\text{...}``, or three letters and more; a time of day with
+    'a.m.' or 'p.m.' is words as well, of 24 hours.
     """
     plain, marked = _plain(text)
     if (time := _TIME.fullmatch(plain.strip())) is not None:
-        return f"{int(time[1])}:{time[2] or '00'} {time[3].lower()}m"
+        hour = int(time[1]) % 12 + (12 if time[3] in "pP" else 0)
+        return f"{hour:02d}:{time[2] or '00'}"
     plain = plain.strip().strip('"').strip()
     if not _WORDY.fullmatch(plain) or "\\" in plain:
         return None
