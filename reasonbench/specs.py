@@ -185,7 +185,7 @@ class AuditSpec(Spec, frozen=True, kw_only=True):
     """Equally hard problems that cannot have been in the training data."""
     traces: tuple[str, ...] = ()
     """Teacher traces that the model was trained on: JSONL, .jsonl.zst or .jsonl.gz."""
-    detectors: tuple[str, ...] = ("exact",)
+    detectors: tuple[str, ...] = ("overlap",)
     """Registered detectors: those that search the traces, and those that ask the model."""
     reference: ModelSpec | None = None
     """A model without the leak, such as the base or the teacher, that detectors on the model's

@@ -20,8 +20,8 @@ from reasonbench.results import (
 from reasonbench.specs import AuditSpec
 from reasonbench.verdict import decide
 
-WORD_FOR_WORD = "exact/"
-"""Beginning of the identity of the detector that finds nothing but whole statements."""
+OVERLAP = "overlap/"
+"""Beginning of the identity of the detector that looks for shared words."""
 
 
 def assemble(
@@ -77,10 +77,10 @@ def _limits(
         limits.append("No teacher traces were given: a leak through them cannot be found.")
     elif scan is None:
         limits.append("No detector that searches the traces was asked for: none was searched.")
-    elif all(f.detector.startswith(WORD_FOR_WORD) for f in findings):
+    elif all(f.detector.startswith(OVERLAP) for f in findings):
         limits.append(
-            "Only statements that stand word for word in the traces are found; reworded, "
-            "renumbered or solution-only leaks are not."
+            "Leaks that keep few of a problem's words are not found: translations, free rewrites, "
+            "and traces that neither state their problem nor speak of it in its words."
         )
     if scan is not None and (skipped := sum(scan.rows_skipped.values())):
         limits.append(f"{skipped:,} rows of the traces could not be searched.")

@@ -38,7 +38,7 @@ REPORT_FILE = "report.md"
     multiple=True,
     metavar="NAME",
     help="What looks for leaks, in the traces (exact) or in the model (regurgitation, cutoff, "
-    "perturbation, completion).  [default: exact]",
+    "perturbation, completion).  [default: overlap]",
 )
 @click.option(
     "--reference",

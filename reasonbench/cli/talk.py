@@ -11,11 +11,13 @@ from rich.console import Group
 from rich.live import Live
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     MofNCompleteColumn,
     Progress,
     TaskID,
     TextColumn,
     TimeRemainingColumn,
+    TransferSpeedColumn,
 )
 from rich.text import Text
 
@@ -152,3 +154,57 @@ class Talk:
         if not self._new:
             return "time left unknown"
         return f"{(self._total - self._done) * seconds / self._new:,.0f} s left"
+
+
+class Bytes:
+    """Progress in bytes, with rate and time left: a bar, or a line every ten seconds."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._console = console(stderr=True)
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+        self._total = self._done = 0
+        self._start = self._last = time.monotonic()
+
+    def begin(self, total: int) -> None:
+        """Begin with so many bytes; 0 where nobody knows."""
+        self._total, self._done = total, 0
+        self._start = self._last = time.monotonic()
+        if self._console.is_terminal:
+            self._bar = Progress(
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                DownloadColumn(),
+                TransferSpeedColumn(),
+                TimeRemainingColumn(),
+                console=self._console,
+                transient=True,
+            )
+            self._task = self._bar.add_task(visible(self._name), total=total or None)
+            self._bar.start()
+
+    def advance(self, size: int) -> None:
+        """Count bytes that are done."""
+        self._done += size
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=self._done)
+        elif time.monotonic() - self._last >= LINE_SECONDS:
+            self._last = time.monotonic()
+            rate = self._done / max(self._last - self._start, 1e-9)
+            left = f" of {self._total / 1e6:,.0f}" if self._total else ""
+            time_left = (
+                f", {max(self._total - self._done, 0) / max(rate, 1.0):,.0f} s left"
+                if self._total
+                else ""
+            )
+            say(
+                f"{self._name}: {self._done / 1e6:,.0f}{left} MB, {rate / 1e6:,.0f} MB/s{time_left}"
+            )
+
+    def __enter__(self) -> "Bytes":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()

@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from reasonbench.corpus.documents import encodable
+from reasonbench.corpus.fields import encodable
 from reasonbench.detectors import measures
 from reasonbench.detectors.probes import Probe
 from reasonbench.protocols import Asked, Evidence, Sampled

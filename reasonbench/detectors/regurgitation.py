@@ -14,8 +14,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from reasonbench.corpus.documents import Row, encodable, read_rows
-from reasonbench.corpus.fields import PROMPT_AUTHORS, PROMPT_NAMES
+from reasonbench.corpus import sources
+from reasonbench.corpus.blocks import first_rows
+from reasonbench.corpus.fields import encodable
 from reasonbench.detectors import measures
 from reasonbench.detectors.runs import Place, Run, longest_runs
 from reasonbench.protocols import Asked, Evidence
@@ -159,15 +160,16 @@ def _groups(drawn: Sequence[Drawn]) -> Iterator[list[Drawn]]:
 
 def _documents(traces: Sequence[Path]) -> Iterator[tuple[Place, str]]:
     """Yield every text that a teacher wrote."""
-    for path in traces:
-        name = encodable(str(path))
-        for row in read_rows(path):
-            if isinstance(row, Row):
-                asking = {p.rpartition(".")[0] for p, t in row.fields if t in PROMPT_AUTHORS}
-                for field, text in row.fields:
-                    turn, _, last = field.rpartition(".")
-                    if last not in PROMPT_NAMES and not (turn and turn in asking):
-                        yield Place(name, row.number), text
+    parts: list[tuple[str, sources.Account]] = []
+    for shard in sources.expand([str(path) for path in traces]):
+        first = first_rows([*parts, (shard.document, sources.Account())])[-1]
+        reading = shard.blocks()
+        for block in reading:
+            for i in range(len(block)):
+                for field in block.fields(i):
+                    if field.role is not sources.Role.PROMPT:
+                        yield Place(shard.document, first + int(block.rows[i])), field.text
+        parts.append((shard.document, reading.account))
 
 
 def _shares(compared: Sequence[Compared]) -> dict[str, float]:

@@ -9,7 +9,6 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from reasonbench.corpus.words import is_invisible
 from reasonbench.records import Interval
 from reasonbench.results import TaskResult
 
@@ -22,6 +21,11 @@ _NOTES = {
     "selected_by_outcome": "unfinished problems are left out, so this is too high",
 }
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+_INKLESS = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    "\U000e0100-\U000e01ef]"
+)
+"""Characters that show nothing, beside those of ``_HIDDEN``."""
 
 
 def percent(value: float | None) -> str:
@@ -82,7 +86,7 @@ def visible(text: str) -> str:
 def _is_hidden(character: str) -> bool:
     if character in "\n\t":
         return False
-    return unicodedata.category(character) in _HIDDEN or is_invisible(character)
+    return unicodedata.category(character) in _HIDDEN or bool(_INKLESS.match(character))
 
 
 def cell(text: str, limit: int = 400) -> str:

@@ -28,9 +28,9 @@ class Match(Record, frozen=True, kw_only=True):
     field: str
     """Field of the row, such as ``messages[0].content``."""
     document_span: tuple[int, int]
-    """Start and end of the match in the field, in characters."""
+    """Start and end of the match in the field, in bytes of UTF-8."""
     problem_span: tuple[int, int]
-    """Start and end of the match in the problem's statement, in characters."""
+    """Start and end of the match in what of the problem stands there, in bytes of UTF-8."""
     text: str
     """Matched text, as the document has it."""
     kind: str | None = None

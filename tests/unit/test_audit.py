@@ -232,7 +232,7 @@ def test_an_audit_of_an_older_schema_is_refused_though_it_can_be_decoded(tmp_pat
 
 
 def test_traces_that_are_not_there_are_refused_before_sampling(tmp_path):
-    with pytest.raises(TraceError, match="there is no trace file"):
+    with pytest.raises(TraceError, match="there are no traces at"):
         run_audit(spec((str(tmp_path / "no.jsonl"),)), tmp_path / "r")
     assert not (tmp_path / "r").exists()
 
@@ -251,7 +251,8 @@ def test_rows_that_cannot_be_searched_are_counted_in_the_audit(tmp_path):
     audit = run_audit(spec((str(path),)), tmp_path / "r")
     assert audit.scan.rows_read == 2
     assert audit.scan.rows_skipped == {
-        "not JSON": 2,
+        "not JSON": 1,
+        "last line is cut off": 1,
         "not UTF-8": 1,
         "not a JSON object": 1,
         "no text": 1,
@@ -423,7 +424,8 @@ def test_the_runs_of_a_check_are_kept_and_gone_on_with(parrots, tmp_path):
 
 def test_what_a_detector_lacks_stands_in_the_limits(parrots, tmp_path):
     audit = run_audit(
-        parrot_spec(detectors=("exact", "regurgitation", "cutoff", "perturbation")), tmp_path / "r"
+        parrot_spec(detectors=("overlap", "regurgitation", "cutoff", "perturbation")),
+        tmp_path / "r",
     )
     assert [c.status for c in audit.checks] == [FindingStatus.NOT_CHECKED] * 3
     for start in (
@@ -443,7 +445,7 @@ def test_traces_that_no_detector_searches_are_said_not_to_be_searched(parrots, t
 
 
 def test_a_reference_that_nothing_asks_is_said_to_be_unused(parrots, tmp_path):
-    audit = run_audit(parrot_spec(detectors=("exact",)), tmp_path / "r")
+    audit = run_audit(parrot_spec(detectors=("overlap",)), tmp_path / "r")
     assert audit.checks == ()
     assert any("The reference was not asked" in limit for limit in audit.limits)
     assert not (tmp_path / "r" / "checks").exists()
@@ -458,7 +460,7 @@ def test_a_model_cannot_be_its_own_reference(tmp_path):
 
 def test_the_command_line_takes_detectors_of_both_sorts_and_a_reference(parrots, tmp_path):
     traces = write_traces(tmp_path / "t.jsonl", [12])
-    names = ["exact", "completion", "cutoff"]
+    names = ["overlap", "completion", "cutoff"]
     result = CliRunner().invoke(
         audit_command,
         ["parrot", "--public", WIDE[0][0], "--heldout", WIDE[1][0], "--traces", traces]
@@ -485,7 +487,7 @@ def test_the_shipped_student_replays_traces_of_what_leaked_and_its_base_does_not
             reference=ModelSpec(id="embedded:base"),
             public=("countdown_public",),
             traces=(str(embedded_traces()),),
-            detectors=("exact", "regurgitation"),
+            detectors=("overlap", "regurgitation"),
             n=3,
             limit=40,
             sampling=SamplingSpec(max_tokens=320),

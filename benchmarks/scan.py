@@ -1,0 +1,306 @@
+"""Speed of the overlap scan on one core, with its peers in the same run.
+
+    python benchmarks/scan.py [--megabytes 256] [--data DIR] [--datatrove-python PYTHON]
+
+Two files of raw JSON Lines of real traces on 1,045 problems, repeated until they fill the
+size, each time with the digits exchanged, so that lines differ though words do not.
+``clean``: 2,000 items on none of these problems, and the question of every thousandth row is an
+item's.  ``dirty``: the same traces, and the items are their own problems, filled up to 2,000:
+every row is a leak, and the work after stage 1 is at its most.  Real traces lie between.
+
+Each run is a process of its own on one processor (two for two workers): MB of file by seconds of
+processor and of clock, less what the same scan of a file of ten rows takes (start, index, null),
+and the most memory that it and its largest worker held.  The peers see a slice of the clean
+file: whether any 8-gram of words is in a Python set, and datatrove's ``NGramsDecontFilter`` (spaCy
+words, 12-grams, questions included; its tokenizer and hash build the index here, since its
+indexer wants lighteval).  datatrove 0.10.1 needs spacy and xxhash below 4.
+
+Traces that repeat are kinder to caches and branch predictors than as many different ones.
+"""
+
+import argparse
+import importlib.util
+import json
+import os
+import random
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import orjson
+
+ITEMS = 2000
+PLANTED_EVERY = 1000
+PYTHON_SLICE, DATATROVE_SLICE = 8, 2
+"""MB that the peers see."""
+DATATROVE = """
+import json, sys, tempfile, time
+import numpy as np
+from datatrove.data import Document
+from datatrove.pipeline.decont import NGramsDecontConfig, NGramsDecontFilter
+from datatrove.utils.text import ngrams, simplify_text
+traces, items = sys.argv[1:]
+folder = tempfile.mkdtemp()
+config = NGramsDecontConfig(find_query_ngrams=True)
+step = NGramsDecontFilter(folder, config)
+hashes = set()
+for item in map(json.loads, open(items, encoding="utf-8")):
+    for text in (item["question"], item["solution"], item["code"]):
+        words = step.tokenizer.word_tokenize(simplify_text(text, config.norm_config))
+        hashes.update(step.hash_func(" ".join(g)) for g in ngrams(words, config.n_grams))
+array = np.array(sorted(hashes), dtype=config.hash_config.np_descr)
+array.tofile(folder + "/items.index.hashes")
+step.load_index_hashes()
+start = time.process_time()
+flagged = 0
+for row in map(json.loads, open(traces, encoding="utf-8")):
+    flagged += step.filter(Document(text=row["q"] + "\\n\\n" + row["t"], id="")) is not True
+print(json.dumps([time.process_time() - start, flagged]))
+"""
+
+
+class Run(NamedTuple):
+    """What one process took."""
+
+    cpu: float
+    wall: float
+    told: dict
+
+
+# The only two places that know the scan's interface; both run in a process of their own.
+
+
+def stage_one(traces, items):
+    """Stage 1 alone: every run looked up and summed for its items, no candidate scored."""
+    from reasonbench.corpus import sources
+    from reasonbench.corpus.calibrate import calibrate
+    from reasonbench.corpus.items import read_items
+    from reasonbench.corpus.search import Searcher
+    from reasonbench.corpus.sources_shards import Options
+
+    shards = sources.expand([str(traces)])
+    sample = [next(iter(shards[0].blocks(Options(block_bytes=2**20))))]
+    calibration = calibrate(read_items(Path(items)), sample)
+    arrays = calibration.arrays
+    never = arrays._replace(need=np.full_like(arrays.need, np.inf))
+    searcher = Searcher(never, calibration.units.kinds)
+    searcher.pairs(sample[0])
+    start = time.process_time()
+    searched = 0.0
+    n_bytes = 0
+    for shard in shards:
+        for block in shard.blocks():
+            begin = time.process_time()
+            searcher.pairs(block)
+            searched += time.process_time() - begin
+            n_bytes += block.n_bytes
+    total = time.process_time() - start
+    return {"MB/s in memory": n_bytes / 1e6 / searched, "MB/s with reading": n_bytes / 1e6 / total}
+
+
+def pipeline(traces, items, workers):
+    """Everything, evidence included."""
+    from reasonbench.corpus import scan, sources
+    from reasonbench.corpus.items import read_items
+
+    result = scan.scan(
+        sources.expand([str(traces)]), read_items(Path(items)), scan.ScanOptions(workers=workers)
+    )
+    documents = {(found.document, found.row) for found in result.findings}
+    return {"findings": len(result.findings), "documents": len(documents)}
+
+
+def child(kind, traces, items, workers):
+    """Do one run and print what it found."""
+    # numba looks for a module named coverage, which is not the benchmark beside this one
+    sys.path.pop(0)
+    told = stage_one(traces, items) if kind == "stage 1" else pipeline(traces, items, int(workers))
+    # Not the parent's ru_maxrss: that remembers what the parent held when it forked.
+    peak = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text()).group(1)
+    workers_peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    print(json.dumps(told | {"MB": int(peak) // 1024, "MB of a worker": workers_peak // 1024}))
+
+
+def processors(count):
+    """Return the last processors that this process may run on: the first ones get interrupts."""
+    return ",".join(map(str, sorted(os.sched_getaffinity(0))[-count:]))
+
+
+def measured(arguments, workers=1):
+    """Run a Python program on as many processors as it has workers."""
+    start = time.perf_counter()
+    process = subprocess.Popen(
+        ["taskset", "--cpu-list", processors(workers), *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"},
+    )
+    said = process.stdout.read()
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"{arguments[1:4]} ended with {process.returncode}")
+    wall = time.perf_counter() - start
+    return Run(used.ru_utime + used.ru_stime, wall, json.loads(said.splitlines()[-1]))
+
+
+def tile(path, rows, megabytes, items, rng):
+    """Write traces until they fill the size, with an item's question in every thousandth."""
+    size = number = 0
+    lines = [orjson.dumps({"q": q, "t": t}) for q, t in rows]
+    # Digits are exchanged in the line as it stands: an escape must not be among them.
+    lines = [line for line in lines if b"\\u" not in line]
+    with open(path, "wb") as file:
+        while size < megabytes * 1e6:
+            digits = rng.sample(range(10), 10)
+            table = bytes.maketrans(b"0123456789", "".join(map(str, digits)).encode())
+            for line in rng.sample(lines, len(lines)):
+                number += 1
+                new = line.translate(table)
+                if items and number % PLANTED_EVERY == 0:
+                    trace = orjson.loads(new)["t"]
+                    new = orjson.dumps({"q": rng.choice(items)["question"], "t": trace})
+                size += file.write(new + b"\n")
+                if size >= megabytes * 1e6:
+                    break
+    return number
+
+
+def head(path, out, limit):
+    """Copy whole lines up to a number of bytes, at least ten, and return how many bytes."""
+    size = 0
+    with open(path, "rb") as file, open(out, "wb") as copy:
+        for number, line in enumerate(file):
+            if number >= 10 and size + len(line) > limit:
+                break
+            size += copy.write(line)
+    return size
+
+
+def cases(data, rng):
+    """Return real rows, items on other problems, and items that are the rows' own problems."""
+    from real_data import load, near
+
+    problems = load(data)
+    own = [p for p in problems if len(p.traces) > 1]
+    others = [p for p in problems if len(p.traces) <= 1]
+    places = near([p.question for p in others], [p.question for p in own])
+    others = [p for p, alike in zip(others, places, strict=True) if not alike]
+    others = rng.sample(others, ITEMS)
+    rows = [(p.question, trace) for p in own for trace in p.traces]
+    dirty = own + others[: ITEMS - len(own)]
+    return rows, [p.item() for p in others], [p.item() for p in dirty]
+
+
+def write_items(path, items):
+    path.write_bytes(b"".join(orjson.dumps(item) + b"\n" for item in items))
+
+
+def scanned(name, traces, items, scratch):
+    """Print MB/s of stage 1, of the pipeline and of two workers; return the pipeline's."""
+    small = scratch / "small.jsonl"
+    head(traces, small, 0)
+    megabytes = traces.stat().st_size / 1e6
+    rates = {}
+    for kind, workers in (("stage 1", 1), ("pipeline", 1), ("pipeline", 2)):
+        command = [sys.executable, __file__, "--child", kind]
+        fixed = measured([*command, small, items, workers], workers)
+        run = measured([*command, traces, items, workers], workers)
+        cpu, wall = run.cpu - fixed.cpu, run.wall - fixed.wall
+        rates[kind, workers] = megabytes / wall
+        print(
+            f"{name}, {kind}, {workers} worker{'s' * (workers > 1)}: {megabytes / cpu:.0f} MB/s of "
+            f"processor, {megabytes / wall:.0f} MB/s of clock, and {fixed.wall:.1f} s to start; "
+            f"{run.told}"
+        )
+    print(f"{name}: two workers {rates['pipeline', 2] / rates['pipeline', 1]:.2f} x one")
+    return rates["pipeline", 1]
+
+
+def python_set(traces, items):
+    """Return seconds of processor of a plain 8-gram set, and the rows that it flags."""
+    from real_data import words_of
+
+    grams = set()
+    for item in items:
+        for unit in ("question", "solution", "code"):
+            words = words_of(item[unit])
+            grams.update(tuple(words[i : i + 8]) for i in range(len(words) - 7))
+    start, flagged = time.process_time(), 0
+    with open(traces, "rb") as file:
+        for row in map(orjson.loads, file):
+            words = words_of(f"{row['q']}\n\n{row['t']}")
+            flagged += any(tuple(words[i : i + 8]) in grams for i in range(len(words) - 7))
+    return time.process_time() - start, flagged
+
+
+def peers(traces, items, items_path, scratch, python):
+    """Print and return MB/s of the peers, each on its slice."""
+    part, rates = scratch / "slice.jsonl", {}
+    size = head(traces, part, PYTHON_SLICE * 1e6) / 1e6
+    seconds, flagged = python_set(part, items)
+    rates["8-gram set in Python"] = size / seconds
+    print(
+        f"8-gram set in Python: {size / seconds:.2f} MB/s on {size:.1f} MB, {flagged} rows flagged"
+    )
+    if python:
+        size = head(traces, part, DATATROVE_SLICE * 1e6) / 1e6
+        seconds, flagged = measured([python, "-c", DATATROVE, part, items_path]).told
+        rates["datatrove"] = size / seconds
+        print(f"datatrove: {size / seconds:.2f} MB/s on {size:.1f} MB, {flagged} rows flagged")
+    else:
+        print("datatrove: not measured; name a Python that has it with --datatrove-python")
+    return rates
+
+
+def measure(given, scratch):
+    rng = random.Random(given.seed)
+    rows, clean, dirty = cases(given.data, rng)
+    traces = scratch / "traces.jsonl"
+    print(f"load of this machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
+    ours = None
+    for name, items in (("clean", clean), ("dirty", dirty)):
+        path = scratch / f"{name}.items.jsonl"
+        write_items(path, items)
+        n = tile(traces, rows, given.megabytes, items if name == "clean" else (), rng)
+        print(f"{name}: {n:,} rows, {traces.stat().st_size / 1e6:.0f} MB, {len(items):,} items")
+        rates = {}
+        if name == "clean":
+            rates = peers(traces, items, path, scratch, given.datatrove_python)
+        if not given.peers_only:
+            ours = scanned(name, traces, path, scratch)
+            for peer, rate in rates.items():
+                print(f"pipeline against {peer}: {ours / rate:.0f} x")
+
+
+def main(arguments):
+    if arguments[:1] == ["--child"]:
+        child(*arguments[1:])
+        return
+    # not at the top: the workers of a scan import this file, and find no module beside it
+    from real_data import DATA
+
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--data", type=Path, default=DATA, help="benchmarks/ and traces/")
+    parser.add_argument("--megabytes", type=int, default=256)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--datatrove-python", help="interpreter that has datatrove and spacy")
+    parser.add_argument("--peers-only", action="store_true", help="without the tool")
+    given = parser.parse_args(arguments)
+    if importlib.util.find_spec("datatrove") and not given.datatrove_python:
+        given.datatrove_python = sys.executable
+    if not given.data.is_dir():
+        print(f"{given.data} is not there: nothing measured; name the real data with --data")
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        measure(given, Path(scratch))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,379 @@
+"""What chance comes to: the null of every item, and the p-value of a score.
+
+A sample of the traces, or a background of the genre that the user names, is searched like the
+traces themselves.  What holds most of a unit is a hit and is held out.  The third largest of what
+is left is the unit's null: a score counts from there.  How scores above the nulls fall off, over
+all items together, gives the chance of one as high in a record of a given length: the tail is an
+exponential, fitted where hits are rare, and weighed with what was found on other traces.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from reasonbench.corpus import background
+from reasonbench.corpus.blocks import Block
+from reasonbench.corpus.index import (
+    Bits,
+    Rare,
+    Units,
+    item_tokens,
+    make_bits,
+    make_rare,
+    make_seeds,
+    make_units,
+    without_common,
+)
+from reasonbench.corpus.items import Item, Unit
+from reasonbench.corpus.probe import new_candidates, new_state
+from reasonbench.corpus.search import Arrays, Matches, Searcher, joined
+from reasonbench.corpus.tokens import new_desk, padded
+
+NEED = 30.0
+"""Bits of matching runs that make a unit a candidate, before the background is known."""
+NEED_SHARE = (0.7, 0.4)
+"""Share of a unit's bits that is enough, and of a short unit's."""
+RUN_BITS = (16.0, 11.0)
+"""Bits below which a run of words is not looked up, and a run of tokens of a short unit."""
+COMMON = (3, 0.0006)
+"""Occurrences of a run from which it is common, and occurrences a record of the background."""
+HOLDS = (0.3, 0.6)
+"""Share of a unit's tokens in runs by which a record holds it, and of a short unit's."""
+HIT = 0.6
+"""Share of the bits that only this unit says from which a pair is a hit, and no chance."""
+RANK = 3
+"""Which of the largest bits of the background is a unit's null."""
+CHAIN_RANK = 1
+"""And which of the bits of runs a candidate must come to."""
+SIBLING_RANK = 2
+"""Which of the largest bits of the benchmark's other items is a unit's null."""
+FLOOR = 25.0
+"""Bits of a null at least."""
+SOFT = 30.0
+"""Bits that every unit needs beyond its null, on top of its own."""
+TOPIC_FLOOR = 20.0
+"""Bits of an item's topic null at least."""
+TOPIC_SOFT = 40.0
+"""Bits that every topic needs beyond its null, on top of its own."""
+TAIL_FROM, TAIL_TO = 0.05, 0.2
+"""Scores between which the tail is fitted."""
+SUSPECT = 0.2
+"""q-value up to which a pair is worth a look."""
+KEEP = (1e-3, 0.05)
+"""Pairs a record that are looked at by chance, at least and at most."""
+KEEP_MORE = 4.0
+"""How many times the p-value that the sample calls for is looked at."""
+STRONG = 0.6
+"""Score from which a record is left out of the fit, being a hit of something."""
+TAIL_SCALE = 0.065
+"""Scale of the tail found on other traces."""
+TAIL_WEIGHT = 30.0
+"""Pairs that this is worth."""
+
+
+class Tail(msgspec.Struct, frozen=True, kw_only=True):
+    """How the scores of chance fall off."""
+
+    rate: float
+    """Pairs a token and item with a score above ``TAIL_FROM``."""
+    scale: float
+    """Score over which they become fewer by the factor e."""
+    n_pairs: int
+    """Pairs that it was fitted to."""
+    keep: float
+    """p-value up to which a pair may turn out to be a finding."""
+
+    @staticmethod
+    def whole_p_value(bits: NDArray[np.float64], tokens: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the chance that a unit of so many bits stands in a record token for token."""
+        return np.where(bits > 0, np.clip(-np.expm1(-tokens * np.exp2(-bits)), 1e-300, 1.0), 1.0)
+
+    def p_value(self, score: NDArray[np.float64], tokens: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the chance that an item comes to a score in a record of so many tokens."""
+        expected = self.rate * tokens * np.exp((TAIL_FROM - score) / self.scale)
+        # below that the tail says nothing, and there is nothing to say
+        return np.where(score < TAIL_FROM, 1.0, np.clip(-np.expm1(-expected), 1e-300, 1.0))
+
+
+class Calibration(NamedTuple):
+    """An index with its null."""
+
+    arrays: Arrays
+    """What the search reads."""
+    units: Units
+    """The units."""
+    tail: Tail
+    """The tail of scores."""
+    searchable: NDArray[np.bool_]
+    """Whether each item can be searched for."""
+    n_records: int
+    """Records of the background."""
+    n_held_out: int
+    """Records of it that hold an item, and are in no count."""
+
+
+def calibrate(items: Sequence[Item], blocks: Sequence[Block]) -> Calibration:
+    """Return the index of ``items`` against a background.
+
+    Args:
+        items: what is searched for.
+        blocks: the background; the same in every process that is to find the same.
+    """
+    units = make_units(items)
+    distinct = item_tokens(items)
+    own = item_block(items)
+    counts, hits = _count(units, distinct, blocks, own)
+    bits = make_bits(units, counts)
+    rare = make_rare(distinct, counts)
+    arrays = _arrays(units, bits, rare, len(items), blocks, hits)
+    most = sums(bits.follow, units.starts)
+    base = np.minimum(NEED, np.where(units.short, NEED_SHARE[1], NEED_SHARE[0]) * most)
+    arrays = arrays._replace(need=base.astype(np.float32))
+    arrays, tail = _with_nulls(arrays, units, rare, most, blocks, own)
+    searchable = np.zeros(len(items), np.bool_)
+    for seeds in (arrays.words, arrays.shorts):
+        searchable[units.items[np.unique(seeds.units)]] = True
+    n_records = sum(len(block) for block in blocks)
+    return Calibration(arrays, units, tail, searchable, n_records, sum(int(h.sum()) for h in hits))
+
+
+def _count(
+    units: Units, distinct: Sequence[NDArray[np.uint64]], blocks: Sequence[Block], own: Block
+) -> tuple[background.Counts, list[NDArray[np.bool_]]]:
+    """Count the background, records that hold an item left out, and the items' own texts.
+
+    What many items have in common says little of one, even where the traces are few.
+    """
+    words = [
+        units.tokens[s:e][~units.names[s:e]]
+        for s, e in zip(units.starts, units.starts[1:], strict=False)
+    ]
+    counts = background.new_counts(
+        [np.empty(0, np.uint64), *words], np.concatenate([np.empty(0, np.uint64), *distinct])
+    )
+    size = np.diff(units.starts)
+    ones = np.ones(units.tokens.size, np.float32)
+    plain = Bits(ones, ones, ones)
+    long, short = (make_seeds(units, plain, short=s, least=0.0) for s in (False, True))
+    need = np.where(units.short, np.maximum(3, HOLDS[1] * size), np.maximum(7, HOLDS[0] * size))
+    states = new_state(long.units.size, len(units)), new_state(short.units.size, len(units))
+    found = new_candidates()
+    base = 0
+    held_out: list[NDArray[np.bool_]] = []
+    for block in blocks:
+        desk = new_desk(int((block.ends - block.starts).max(initial=0)))
+        hits = np.zeros(len(block), np.bool_)
+        where = block.data, block.starts, block.ends, block.escaped
+        base = background.held_out(
+            *where, base, desk, long, short, need.astype(np.float32), *states, found, hits
+        )
+        background.count(*where, hits, desk, counts)
+        held_out.append(hits)
+    desk = new_desk(int((own.ends - own.starts).max(initial=0)))
+    none = np.zeros(len(own), np.bool_)
+    background.count(own.data, own.starts, own.ends, own.escaped, none, desk, counts)
+    return counts, held_out
+
+
+def _arrays(
+    units: Units,
+    bits: Bits,
+    rare: Rare,
+    n_items: int,
+    blocks: Sequence[Block],
+    held_out: Sequence[NDArray[np.bool_]],
+) -> Arrays:
+    """Return the index without its null."""
+    words = make_seeds(units, bits, short=False, least=RUN_BITS[0])
+    shorts = make_seeds(units, bits, short=True, least=RUN_BITS[1])
+    n_words = np.zeros(words.starts.size - 1, np.int64)
+    n_shorts = np.zeros(shorts.starts.size - 1, np.int64)
+    n_records = 0
+    for block, hits in zip(blocks, held_out, strict=True):
+        desk = new_desk(int((block.ends - block.starts).max(initial=0)))
+        background.count_seeds(
+            block.data,
+            block.starts,
+            block.ends,
+            block.escaped,
+            hits,
+            desk,
+            words.table,
+            n_words,
+            shorts.table,
+            n_shorts,
+        )
+        n_records += int((~hits).sum())
+    most = max(COMMON[0], int(n_records * COMMON[1]))
+    words = without_common(words, n_words, most)
+    shorts = without_common(shorts, n_shorts, most)
+    zeros, ones = np.zeros(len(units), np.float32), np.ones(len(units), np.float32)
+    return Arrays(
+        words,
+        shorts,
+        zeros,
+        units.tokens,
+        units.names,
+        units.starts,
+        bits.first,
+        bits.follow,
+        units.items,
+        zeros,
+        ones,
+        rare.starts,
+        rare.tokens,
+        rare.worth,
+        np.zeros(n_items, np.float32),
+        np.ones(n_items, np.float32),
+        sums(np.where(units.names, bits.single, bits.follow), units.starts),
+    )
+
+
+def _with_nulls(
+    arrays: Arrays,
+    units: Units,
+    rare: Rare,
+    most: NDArray[np.float32],
+    blocks: Sequence[Block],
+    siblings: Block,
+) -> tuple[Arrays, Tail]:
+    """Search the background, and return the index with its null, and the tail."""
+    searcher = Searcher(arrays, units.kinds)
+    near, _ = searcher.pairs(siblings)
+    other = (near.record != units.items[near.unit]) & ~near.exact
+    null = np.maximum(ranked(near.aligned, near.unit, len(units), other, SIBLING_RANK), FLOOR)
+    found = [searcher.pairs(block) for block in blocks]
+    pairs = joined([p for p, _ in found])
+    hit = np.minimum(null, most) + HIT * np.maximum(most - null, 0)
+    chance = (pairs.aligned < hit[pairs.unit]) & ~pairs.exact
+    null = np.maximum(null, ranked(pairs.aligned, pairs.unit, len(units), chance, RANK))
+    chain = ranked(pairs.chain, pairs.unit, len(units), chance, CHAIN_RANK)
+    # a copy of the unit itself always is a candidate
+    itself = (near.record == units.items[near.unit]) & near.exact
+    copy = ranked(near.chain, near.unit, len(units), itself, 1)
+    chain = np.where(copy > 0, np.minimum(chain, copy), chain)
+    scale = np.maximum(most - null, 0) + SOFT
+    share = (pairs.aligned - null[pairs.unit]) / scale[pairs.unit]
+    item = units.items[pairs.unit]
+    topic_null = np.maximum(
+        ranked(pairs.shared, item, len(rare.starts) - 1, share < STRONG / 2, RANK), TOPIC_FLOOR
+    )
+    topic_most = sums(rare.worth, rare.starts)
+    arrays = arrays._replace(
+        need=np.maximum(arrays.need, chain).astype(np.float32),
+        null=null.astype(np.float32),
+        scale=scale.astype(np.float32),
+        topic_null=topic_null.astype(np.float32),
+        topic_scale=(np.maximum(topic_most - topic_null, 0) + TOPIC_SOFT).astype(np.float32),
+    )
+    scorer = Searcher(arrays, units.kinds)
+    matches = [scorer.matches(p) for p, _ in found]
+    tokens = sum(int(sizes.sum()) for _, sizes in found)
+    n_items = max(len(rare.starts) - 1, 1)
+    tail = fit_tail(matches, tokens * n_items)
+    keep = _kept(tail, matches, [sizes for _, sizes in found], n_items)
+    return arrays, msgspec.structs.replace(tail, keep=keep)
+
+
+def _kept(
+    tail: Tail, matches: Sequence[Matches], sizes: Sequence[NDArray[np.int32]], n_items: int
+) -> float:
+    """Return the p-value up to which pairs are looked at: well above what the sample calls for."""
+    p = np.sort(
+        np.concatenate(
+            [np.zeros(0)]
+            + [
+                np.minimum(
+                    tail.p_value(m.score, s[m.record].astype(np.int64)),
+                    tail.whole_p_value(m.whole, s[m.record].astype(np.int64)),
+                )
+                for m, s in zip(matches, sizes, strict=True)
+            ]
+        )
+    )
+    n_tests = n_items * max(sum(s.size for s in sizes), 1)
+    passed = p[p * n_tests <= SUSPECT * np.arange(1, p.size + 1)]
+    wanted = KEEP_MORE * float(passed.max(initial=0.0)) * n_items
+    return min(max(wanted, KEEP[0]), KEEP[1]) / n_items
+
+
+def item_block(items: Sequence[Item]) -> Block:
+    """Return the items' own texts as records: each is no leak of another."""
+    texts = [
+        "\n".join(item.text(unit) for unit in Unit).encode("utf-8", "replace") for item in items
+    ]
+    ends = np.cumsum([len(text) for text in texts], dtype=np.int64)
+    data = padded(b"".join(texts))
+    starts = np.concatenate([np.zeros(1, np.int64), ends])[: len(texts)]
+    rows = np.arange(len(texts), dtype=np.int64)
+    return Block("items", data, starts, ends, rows, escaped=False, n_bytes=int(data.size))
+
+
+def sums(values: NDArray[np.float32], starts: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return the sum of the values of each unit."""
+    total = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
+    result: NDArray[np.float32] = np.diff(total[starts]).astype(np.float32)
+    return result
+
+
+def ranked(
+    values: NDArray[np.float32],
+    groups: NDArray[np.int32],
+    n_groups: int,
+    wanted: NDArray[np.bool_],
+    rank: int,
+) -> NDArray[np.float32]:
+    """Return the ``rank``-th largest of the wanted values of each group; 0 where there is none."""
+    values, groups = values[wanted], groups[wanted]
+    order = np.lexsort((-values, groups))
+    values, groups = values[order], groups[order]
+    first = np.searchsorted(groups, np.arange(n_groups))
+    at = first + rank - 1
+    held = (
+        (at < values.size)
+        & (groups[np.minimum(at, max(values.size - 1, 0))] == np.arange(n_groups))
+        if values.size
+        else np.zeros(n_groups, np.bool_)
+    )
+    result = np.zeros(n_groups, np.float32)
+    result[held] = values[at[held]]
+    return result
+
+
+def fit_tail(matches: Sequence[Matches], exposure: int) -> Tail:
+    """Fit the tail to the scores of a background.
+
+    Args:
+        matches: of each block.
+        exposure: tokens times items.
+    """
+    scores = [np.zeros(0)]
+    for found in matches:
+        strong = np.unique(found.record[(found.score >= STRONG) | (found.whole > 0)])
+        scores.append(found.score[~np.isin(found.record, strong)])
+    score = np.concatenate(scores)
+    within = score[(score >= TAIL_FROM) & (score < TAIL_TO)] - TAIL_FROM
+    scale = _truncated_scale(within, TAIL_TO - TAIL_FROM)
+    inside = -math.expm1(-(TAIL_TO - TAIL_FROM) / scale)
+    rate = (within.size + 1.0) / inside / max(exposure, 1)
+    return Tail(rate=rate, scale=scale, n_pairs=int(within.size), keep=0.0)
+
+
+def _truncated_scale(excess: NDArray[np.float64], width: float) -> float:
+    """Return the most likely scale of an exponential that was seen below ``width`` only."""
+
+    def mean(scale: float) -> float:
+        return scale - width / math.expm1(width / scale)
+
+    wanted = (float(excess.sum()) + TAIL_WEIGHT * mean(TAIL_SCALE)) / (excess.size + TAIL_WEIGHT)
+    low, high = 0.01, 0.3
+    if wanted >= mean(high):
+        return high
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if mean(middle) < wanted else (low, middle)
+    return high

@@ -1,0 +1,247 @@
+"""What a scan comes to: q-values over all its shards, and the false positives it measured."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reasonbench.corpus.blocks import Account, by_document, first_rows
+from reasonbench.corpus.calibrate import Calibration, Tail
+from reasonbench.corpus.items import Item, Kind
+from reasonbench.corpus.semantic import Searched
+from reasonbench.corpus.shards import Hit
+from reasonbench.corpus.sources_shards import Shard
+
+FOUND, SUSPECT = 0.05, 0.2
+"""q-values up to which a pair is a finding, and up to which it is suspect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One item in one record."""
+
+    document: str
+    """File, or dataset and part."""
+    row: int
+    """Row in it, counted from 0."""
+    item: Item
+    """What stands there."""
+    status: str
+    """``contaminated`` or ``suspect``."""
+    kind: str
+    """How the record relates to the item: a value of ``Kind``."""
+    channel: str
+    """Where in the record: a value of ``Channel``."""
+    p_value: float
+    """Chance that this item comes to as much in a record of this length."""
+    q_value: float
+    """Share of false ones among the findings up to this one, by Benjamini and Hochberg."""
+    hit: Hit
+    """Score and evidence."""
+    shard: int
+    """Number of its shard."""
+    cosine: float | None = None
+    """Of the embeddings of a paraphrase; None for what overlaps."""
+
+
+class Rates(NamedTuple):
+    """What was found of items that are not there."""
+
+    n_decoys: int
+    """Decoys searched for."""
+    n_found: int
+    """Pairs of a record and a decoy that would be findings."""
+    n_short: int
+    """Short records searched."""
+    false_short: float
+    """Share of them in which as many decoys as there are items would find something."""
+    n_long: int
+    """Long records searched."""
+    false_long: float
+    """The same for them."""
+    false_share: float | None
+    """Share of false ones among the findings, estimated from decoys; None without decoys."""
+
+
+@dataclass(slots=True)
+class ScanResult:
+    """What a scan came to."""
+
+    findings: list[Finding]
+    """In the order of documents, rows and items."""
+    accounts: dict[str, Account]
+    """What became of the rows of every document."""
+    rates: Rates
+    """Measured false positives."""
+    tail: Tail
+    """How chance falls off."""
+    calibration: tuple[int, int]
+    """Records that it was calibrated on, and those of them that hold an item."""
+    unsearchable: list[Item]
+    """Items too short to be searched for."""
+    n_items: int
+    """Items searched for."""
+    shards: list[Shard] = field(default_factory=list)
+    """In the order in which they were searched."""
+    phrases: list[tuple[Item, str, int]] = field(default_factory=list)
+    """Items of which one phrase alone stands in several records: the phrase, and in how many."""
+    n_embedded: int | None = None
+    """Texts that the search for paraphrases is calibrated on; None: it was not asked for."""
+
+
+def concluded(
+    shards: Sequence[Shard],
+    items: Sequence[Item],
+    n_decoys: int,
+    calibration: Calibration,
+    results: Sequence[Searched],
+    *,
+    most: float = FOUND,
+    n_embedded: int | None = None,
+) -> ScanResult:
+    """Return the findings, with the q-values of all of them together.
+
+    Args:
+        shards: in their order.
+        items: items that were searched for, decoys left out.
+        n_decoys: decoys, which come after the items.
+        calibration: the index.
+        results: of each shard.
+        most: q-value up to which a pair is a finding.
+        n_embedded: texts that the search for paraphrases is calibrated on.
+    """
+    parts = [(s.document, r.account()) for s, r in zip(shards, results, strict=True)]
+    n_records = sum(result.rows_read for result in results)
+    numbered = list(enumerate(results))
+    real = [(n, h, None) for n, r in numbered for h in r.hits if h.item < len(items) and h.kind]
+    alike = [(n, like.hit, like.cosine) for n, r in numbered for like in r.alike]
+    decoy = [h for r in results for h in r.hits if h.item >= len(items) and h.kind]
+    table = _Table(shards, items, first_rows(parts), n_records, most)
+    findings = table.findings(real)
+    n_long = sum(result.n_long for result in results)
+    found = [f for f in findings if f.status == "contaminated"]
+    bar = max((f.p_value for f in found), default=0.0)
+    searchable = calibration.searchable[: len(items)]
+    return ScanResult(
+        joined(findings, table.findings(alike)),
+        by_document(parts),
+        _rates(
+            decoy,
+            bar,
+            n_decoys,
+            len(items),
+            n_short=n_records - n_long,
+            n_long=n_long,
+            n_found=len(found),
+        ),
+        calibration.tail,
+        (calibration.n_records, calibration.n_held_out),
+        [item for item, ok in zip(items, searchable, strict=True) if not ok],
+        len(items),
+        list(shards),
+        _phrases(found),
+        n_embedded,
+    )
+
+
+class _Table(NamedTuple):
+    """What turns one family of pairs into findings."""
+
+    shards: Sequence[Shard]
+    items: Sequence[Item]
+    first: Sequence[int]
+    n_records: int
+    most: float
+
+    def findings(self, pairs: Sequence[tuple[int, Hit, float | None]]) -> list[Finding]:
+        """Return the findings among pairs: shard, hit, and cosine of a paraphrase."""
+        n_tests = len(self.items) * max(self.n_records, 1)
+        q_values = q_values_of([hit.p_value for _, hit, _ in pairs], n_tests)
+        return [
+            Finding(
+                self.shards[number].document,
+                self.first[number] + hit.row,
+                self.items[hit.item],
+                "contaminated" if q <= self.most else "suspect",
+                hit.kind,
+                hit.channel,
+                hit.p_value,
+                float(q),
+                hit,
+                number,
+                cosine,
+            )
+            for (number, hit, cosine), q in zip(pairs, q_values, strict=True)
+            if q <= max(self.most, SUSPECT)
+        ]
+
+
+def joined(overlaps: Sequence[Finding], alike: Sequence[Finding]) -> list[Finding]:
+    """Return both in the order of shards, rows and items, one finding a pair.
+
+    What overlaps says more than what is alike, unless it is only suspect and the other is sure.
+    """
+    best = {(f.shard, f.hit.row, f.hit.item): f for f in overlaps}
+    for finding in alike:
+        place = finding.shard, finding.hit.row, finding.hit.item
+        known = best.get(place)
+        if known is None or (known.status == "suspect" and finding.status != "suspect"):
+            best[place] = finding
+    return [best[place] for place in sorted(best)] if alike else list(overlaps)
+
+
+def q_values_of(p_values: Sequence[float], n_tests: int) -> NDArray[np.float64]:
+    """Return Benjamini and Hochberg's q-values of the smallest p-values of ``n_tests``.
+
+    References:
+        Benjamini and Hochberg (1995), JRSS B 57, 289-300.
+    """
+    p = np.asarray(p_values, np.float64)
+    order = np.argsort(p, kind="stable")
+    scaled = p[order] * n_tests / np.arange(1, p.size + 1)
+    result = np.empty_like(p)
+    result[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
+    return result
+
+
+def _rates(
+    decoys: Sequence[Hit],
+    bar: float,
+    n_decoys: int,
+    n_items: int,
+    *,
+    n_short: int,
+    n_long: int,
+    n_found: int,
+) -> Rates:
+    """Return what the bar that the findings passed lets through of decoys."""
+    passed = [hit for hit in decoys if hit.p_value <= bar]
+    scale = n_items / n_decoys if n_decoys else 0.0
+    long = sum(hit.is_long for hit in passed)
+    share = min(len(passed) * scale / n_found, 1.0) if n_decoys and n_found else None
+    return Rates(
+        n_decoys,
+        len(passed),
+        n_short,
+        scale * (len(passed) - long) / max(n_short, 1),
+        n_long,
+        scale * long / max(n_long, 1),
+        share,
+    )
+
+
+PHRASE_RECORDS = 3
+"""Records in which one phrase of an item stands, from which it is reported as a phrase."""
+
+
+def _phrases(findings: Sequence[Finding]) -> list[tuple[Item, str, int]]:
+    """Return the items of which the same part, and no more, stands in several records."""
+    partial: Counter[tuple[Item, str]] = Counter()
+    more = {f.item for f in findings if f.kind != Kind.PARTIAL}
+    for finding in findings:
+        if finding.kind == Kind.PARTIAL and finding.item not in more:
+            partial[finding.item, " ".join(finding.hit.text.lower().split())] += 1
+    return [(item, text, n) for (item, text), n in partial.most_common() if n >= PHRASE_RECORDS]

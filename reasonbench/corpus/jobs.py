@@ -1,0 +1,163 @@
+"""The search of many shards: here, in other processes, or by whoever is given the job.
+
+A job can be pickled.  An executor searches its shards and yields what came of each as it is
+done, in any order; what it yields does not depend on which executor it is.
+"""
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, wait
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import msgspec
+
+from reasonbench.corpus import saved
+from reasonbench.corpus.blocks import Block
+from reasonbench.corpus.calibrate import Calibration
+from reasonbench.corpus.items import Item
+from reasonbench.corpus.search import Searcher
+from reasonbench.corpus.semantic import Meaning, Reader, Searched
+from reasonbench.corpus.shards import search_blocks
+from reasonbench.corpus.sources_shards import Options, Shard
+from reasonbench.errors import TraceError
+
+Progress = Callable[[int], None]
+"""Told the bytes that were searched since it was told last."""
+
+
+class Job(NamedTuple):
+    """What shards are searched for, and how."""
+
+    calibration: Calibration
+    """The index."""
+    items: Sequence[Item]
+    """Items, then decoys."""
+    read: Options
+    """How shards are read."""
+    meaning: Meaning | None = None
+    """Embedded items, where paraphrases are asked for."""
+    index: Path | None = None
+    """Folder on this machine in which the index is saved, where there is one."""
+
+
+Executor = Callable[[Job, Mapping[int, Shard], Progress], Iterator[tuple[int, Searched]]]
+"""Searches numbered shards and yields the number and result of each."""
+
+
+class ShardSearch:
+    """Searches shards one after another."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._searcher = Searcher(job.calibration.arrays, job.calibration.units.kinds)
+
+    def search(
+        self, shard: Shard, progress: Progress, first: Iterable[Block] = (), reading: Any = None
+    ) -> Searched:
+        """Search a shard.
+
+        Args:
+            shard: the shard.
+            progress: told the bytes that are done.
+            first: blocks of it that were read already.
+            reading: what reads the others; None: the whole shard is read.
+        """
+        job = self._job
+        reading = reading or shard.blocks(job.read)
+        blocks: Iterable[Block] = itertools.chain(first, reading)
+        reader = Reader(job.meaning, job.items) if job.meaning is not None else None
+        if reader is not None:
+            blocks, progress = reader.watch(blocks, progress), _silent
+        found = search_blocks(
+            blocks, lambda: reading.account, self._searcher, job.calibration.tail, job.items,
+            progress,
+        )  # fmt: skip
+        values: list[Any] = [getattr(found, name) for name in found.__struct_fields__]
+        return Searched(*values, tuple(reader.found) if reader is not None else ())
+
+
+def _silent(_bytes: int) -> None:
+    pass
+
+
+def in_processes(workers: int) -> Executor:
+    """Return what searches shards in so many processes, which map the saved index."""
+
+    def execute(
+        job: Job, shards: Mapping[int, Shard], progress: Progress
+    ) -> Iterator[tuple[int, Searched]]:
+        context = get_context("spawn")
+        done = context.Value("q", 0)
+        with TemporaryDirectory(prefix="reasonbench-scan-") as temporary:
+            index = job.index or Path(temporary)
+            if job.index is None:
+                saved.save(job.calibration, index)
+            start = index, list(job.items), job.read, job.meaning, done
+            with ProcessPoolExecutor(
+                min(workers, len(shards)), context, _start_worker, start
+            ) as pool:
+                futures = {pool.submit(_work, shard): n for n, shard in shards.items()}
+                try:
+                    yield from _gathered(futures, done, progress)
+                except BaseException:
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    raise
+
+    return execute
+
+
+def _gathered(
+    futures: dict[Future[Searched], int], done: Any, progress: Progress
+) -> Iterator[tuple[int, Searched]]:
+    told, left = 0, set(futures)
+    while left:
+        finished, left = wait(left, timeout=0.25, return_when="FIRST_COMPLETED")
+        for future in finished:
+            yield futures[future], future.result()
+        now = done.value
+        progress(now - told)
+        told = now
+
+
+class _Worker(NamedTuple):
+    search: ShardSearch
+    done: Any
+
+
+_worker: list[_Worker] = []
+
+
+def _start_worker(
+    index: Path, items: list[Item], read: Options, meaning: Meaning | None, done: Any
+) -> None:
+    calibration = saved.load(index)
+    if calibration is None:
+        raise TraceError(f"the scan's index in {index} is gone", hint="start the scan again")
+    _worker.append(_Worker(ShardSearch(Job(calibration, items, read, meaning)), done))
+
+
+def _work(shard: Shard) -> Searched:
+    worker = _worker[0]
+
+    def advance(size: int) -> None:
+        with worker.done.get_lock():
+            worker.done.value += size
+
+    return worker.search.search(shard, advance)
+
+
+def encode(result: Searched) -> bytes:
+    """Return a result as it is kept and sent."""
+    return msgspec.msgpack.encode(result)
+
+
+def decode(data: bytes) -> Searched:
+    """Return what ``encode`` wrote.
+
+    Raises:
+        msgspec.MsgspecError: it did not write that.
+    """
+    return msgspec.msgpack.decode(data, type=Searched)

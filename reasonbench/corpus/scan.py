@@ -1,0 +1,278 @@
+"""The whole search: traces and items in, findings with their error rates out.
+
+A scan is calibrated on a sample of the traces, or on a background; then each shard is searched
+by itself, in as many processes as wanted, and what came of it is a file in the scan's folder; at
+the end all p-values together give the q-values.  A scan that was killed goes on with the shards
+that have no file.  The result does not depend on the number of processes, nor on the order in
+which the traces are named.
+"""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from reasonbench.corpus import jobs, saved, semantic
+from reasonbench.corpus.blocks import Block
+from reasonbench.corpus.calibrate import Calibration, calibrate
+from reasonbench.corpus.decoys import make_decoys
+from reasonbench.corpus.fields import Selection
+from reasonbench.corpus.findings import (
+    FOUND,
+    SUSPECT,
+    Finding,
+    Rates,
+    ScanResult,
+    concluded,
+    q_values_of,
+)
+from reasonbench.corpus.items import Item
+from reasonbench.corpus.jobs import Executor, Job, Progress, ShardSearch, in_processes
+from reasonbench.corpus.search import Searcher
+from reasonbench.corpus.semantic import Encoder, Meaning, Searched
+from reasonbench.corpus.sources_shards import Options, Shard
+from reasonbench.errors import SpecError, TraceError
+from reasonbench.identity import digest
+
+__all__ = [
+    "FOUND",
+    "SUSPECT",
+    "Finding",
+    "Progress",
+    "Rates",
+    "ScanOptions",
+    "ScanResult",
+    "q_values_of",
+    "read_options",
+    "scan",
+]
+
+VERSION = 1
+"""Of the search; another one starts scans anew."""
+SAMPLE_BYTES = 8 * 2**20
+"""Bytes of the traces that a scan is calibrated on."""
+SAMPLE_SHARDS = 8
+"""Shards that they come from at most."""
+
+
+class ScanOptions(NamedTuple):
+    """How a scan is done."""
+
+    selection: Selection | None = None
+    """Fields that are searched; None: every text."""
+    strict: bool = False
+    """Refuse rows that cannot be searched."""
+    workers: int = 1
+    """Processes."""
+    background: tuple[Shard, ...] = ()
+    """What it is calibrated on; empty: a sample of the traces."""
+    decoys: tuple[Item, ...] | None = None
+    """Items that cannot be in the traces; None: they are made."""
+    found: float = FOUND
+    """q-value up to which a pair is a finding."""
+    state: Path | None = None
+    """Folder in which a scan that is cut short goes on; None: none."""
+    executor: Executor | None = None
+    """What searches the shards; None: ``workers`` processes here."""
+    encoder: Encoder | None = None
+    """Embeds texts, to find paraphrases; None: they are not searched for."""
+    tell: Callable[[str], None] = lambda _said: None
+    """Told what is done where no bytes are counted."""
+
+
+def scan(
+    shards: Sequence[Shard],
+    items: Sequence[Item],
+    options: ScanOptions | None = None,
+    progress: Progress = lambda _bytes: None,
+) -> ScanResult:
+    """Search the traces for the items.
+
+    Raises:
+        SpecError: no items.
+        TraceError: traces that cannot be read; with ``strict``, a row that cannot be searched.
+    """
+    options = options or ScanOptions()
+    if not items:
+        raise SpecError("there are no items to search for", hint="name a task or a file of items")
+    shards = sorted(shards, key=lambda shard: (shard.document, shard.begin, shard.key))
+    decoys = make_decoys(items) if options.decoys is None else list(options.decoys)
+    everything = [*items, *decoys]
+    work = _Work(shards, items, everything, options, progress)
+    with work.folder():
+        job = work.prepared()
+        results = work.results(job)
+    return concluded(
+        shards, items, len(decoys), job.calibration, results, most=options.found,
+        n_embedded=None if job.meaning is None else job.meaning.n_texts,
+    )  # fmt: skip
+
+
+def read_options(options: ScanOptions) -> Options:
+    """Return how the shards of a scan are read."""
+    return Options(selection=options.selection, strict=options.strict)
+
+
+class _Work:
+    """A scan on its way."""
+
+    def __init__(
+        self,
+        shards: Sequence[Shard],
+        real: Sequence[Item],
+        items: Sequence[Item],
+        options: ScanOptions,
+        progress: Progress,
+    ) -> None:
+        self._shards = shards
+        self._real = real
+        self._items = items
+        self._options = options
+        self._progress = progress
+        self._read = read_options(options)
+        self._streams: dict[int, tuple[list[Block], Any]] = {}
+        key = digest(
+            VERSION,
+            saved.VERSION,
+            [list(item) for item in items],
+            [s.key for s in shards],
+            [s.key for s in options.background],
+            repr(options.selection),
+            options.strict,
+            *([semantic.VERSION, options.encoder.identity] if options.encoder else []),
+        )
+        kept = options.state is not None and not any(shard.is_stream for shard in shards)
+        self._folder = options.state / key if kept and options.state is not None else None
+
+    @contextlib.contextmanager
+    def folder(self) -> Iterator[None]:
+        """Keep the scan's folder while it runs; what was finished needs it no longer."""
+        if self._folder is not None:
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise TraceError(
+                    f"the scan's state cannot be kept in {self._folder}: {error.strerror}",
+                    hint="name another place with --state",
+                ) from error
+        yield
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def prepared(self) -> Job:
+        """Return the job: index and embedded items, from the scan's folder where they are."""
+        index = self._folder / "index" if self._folder is not None else None
+        kept = self._folder / "semantic.npz" if self._folder is not None else None
+        encoder = self._options.encoder
+        calibration = saved.load(index) if index is not None else None
+        meaning = semantic.load(kept, self._real, encoder) if kept and encoder else None
+        if calibration is None or (encoder and meaning is None):
+            blocks = self._sample()
+            if calibration is None:
+                calibration = calibrate(self._items, blocks)
+                if index is not None:
+                    saved.save(calibration, index)
+            if encoder:
+                meaning = self._meaning(encoder, calibration, blocks)
+                if kept is not None:
+                    meaning.save(kept)
+        return Job(calibration, self._items, self._read, meaning, index)
+
+    def _meaning(
+        self, encoder: Encoder, calibration: Calibration, blocks: Sequence[Block]
+    ) -> Meaning:
+        searcher = Searcher(calibration.arrays, calibration.units.kinds)
+        holds = [_holds(block, searcher) for block in blocks]
+        meaning = semantic.learn(self._real, blocks, holds, encoder, self._options.tell)
+        if meaning is None:
+            raise TraceError(
+                f"fewer than {semantic.LEAST_TEXTS} different texts are there to tell a "
+                "paraphrase from chance",
+                hint="name more text of the genre with --background, or leave out --semantic",
+            )
+        return meaning
+
+    def _sample(self) -> list[Block]:
+        """Return the background: the first blocks of shards that lie evenly among all."""
+        wanted = self._options.background or self._shards
+        count = min(SAMPLE_SHARDS, len(wanted))
+        numbers = sorted({i * len(wanted) // count for i in range(count)}) if count else []
+        blocks: list[Block] = []
+        for number in numbers:
+            shard = wanted[number]
+            read = self._read._replace(block_bytes=SAMPLE_BYTES // 8)
+            reading = shard.blocks(read)
+            part, size = [], 0
+            for block in reading:
+                part.append(block)
+                size += block.n_bytes
+                if size >= SAMPLE_BYTES // len(numbers):
+                    break
+            if shard.is_stream and not self._options.background:
+                self._streams[number] = part, reading
+            else:
+                reading.close()
+            blocks.extend(part)
+        return blocks
+
+    def results(self, job: Job) -> list[Searched]:
+        """Return what came of every shard."""
+        results: dict[int, Searched] = {}
+        for number in range(len(self._shards)):
+            known = self._known(number)
+            if known is not None:
+                results[number] = known
+                self._progress(self._shards[number].size)
+        owed = {n: shard for n, shard in enumerate(self._shards) if n not in results}
+        sent = {n: shard for n, shard in owed.items() if not shard.is_stream}
+        executor = self._options.executor
+        if executor is None and self._options.workers > 1 and len(sent) > 1:
+            executor = in_processes(self._options.workers)
+        if executor is not None and sent:
+            for number, result in executor(job, sent, self._progress):
+                self._keep(number, result)
+                results[number] = result
+        search = ShardSearch(job)
+        for number in (n for n in owed if n not in results):
+            first, reading = self._streams.get(number, ([], None))
+            result = search.search(self._shards[number], self._progress, first, reading)
+            self._keep(number, result)
+            results[number] = result
+        return [results[number] for number in range(len(self._shards))]
+
+    def _known(self, number: int) -> Searched | None:
+        if self._folder is None:
+            return None
+        try:
+            raw = (self._folder / f"{number}.msgpack").read_bytes()
+            return jobs.decode(raw)
+        except (OSError, msgspec.MsgspecError):
+            return None
+
+    def _keep(self, number: int, result: Searched) -> None:
+        if self._folder is None:
+            return
+        partial = self._folder / f"{number}.partial"
+        try:
+            partial.write_bytes(jobs.encode(result))
+            os.replace(partial, self._folder / f"{number}.msgpack")
+        except OSError as error:
+            raise TraceError(
+                f"the scan's state cannot be written to {self._folder}: {error.strerror}",
+                hint="free space, or name another place with --state",
+            ) from error
+
+
+def _holds(block: Block, searcher: Searcher) -> NDArray[np.bool_]:
+    """Tell which records of the background hold an item."""
+    pairs, _ = searcher.pairs(block)
+    matches = searcher.matches(pairs)
+    result = np.zeros(len(block), np.bool_)
+    result[matches.record[matches.score >= semantic.HELD]] = True
+    return result
