@@ -38,7 +38,7 @@ from reasonbench.records import Completion, FinishReason, Grade, Problem
 from reasonbench.sandbox import SandboxPool
 from reasonbench.sandbox.program import MAX_CODE_BYTES
 
-RULES = "rules-1"
+RULES = "rules-2"
 """Part of the identity; raised whenever any program may be judged differently."""
 DEFAULT_BACKEND = "zygote"
 VARIABLE = "REASONBENCH_SANDBOX"

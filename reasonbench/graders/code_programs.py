@@ -48,6 +48,7 @@ def program_of(tests: CodeTests, code: str, *, continues: bool) -> str:
     Raises:
         UnusableTestsError: the prefix is no Python.
     """
+    code = code.removeprefix("\ufeff")  # which a file may begin with
     wanted = tests.style == "function" if tests.prelude is None else tests.prelude
     before = [PRELUDE] if wanted else []
     if tests.imports:
@@ -116,10 +117,30 @@ def suite_of(tests: CodeTests) -> Suite:
         starts.append(text.count("\n") + 1)
         text += case.replace("\r\n", "\n").strip() + "\n"
     tree = parsed(text, "the assertions")
+    if (name := _unreachable(tree)) is not None:
+        raise UnusableTestsError(
+            f"the assertions use {name}, which cannot reach the program: it runs apart from them"
+        )
     check = "check" if any(_is_check(node) for node in tree.body) else ""
     if not check and not any(isinstance(node, ast.Assert | ast.Raise) for node in ast.walk(tree)):
         raise UnusableTestsError("the assertions assert nothing")
     return Suite(text, check, tuple(starts))
+
+
+_UNREACHABLE = ("redirect_stdout", "redirect_stderr", "capsys", "monkeypatch", "patch")
+
+
+def _unreachable(tree: ast.Module) -> str | None:
+    """Return a name that assertions use on what the program prints, or to change it within."""
+    for node in ast.walk(tree):
+        name = getattr(node, "id", getattr(node, "attr", getattr(node, "arg", None)))
+        if name in _UNREACHABLE and not isinstance(node, ast.keyword):
+            return str(name)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            owner = getattr(node.value, "id", "")
+            if owner == "sys" and node.attr in ("stdout", "stderr", "stdin"):
+                return f"sys.{node.attr}"
+    return None
 
 
 def _is_check(node: ast.stmt) -> bool:

@@ -75,6 +75,24 @@ def run_tests(pool: SandboxPool, tests: CodeTests, code: str, *, continues: bool
     return _Run(pool, tests).asserts(program, suite_of(tests))
 
 
+@dataclasses.dataclass(slots=True)
+class _First:
+    """The first test that a program failed."""
+
+    reason: str = "ok"
+    said: str = ""
+    index: int = 0
+
+    def note(self, index: int, reason: str, said: str) -> bool:
+        """Keep what a test came to, and return whether it passed.
+
+        A program that is run anew starts again with the first test, and so does this.
+        """
+        if index == 0 or self.reason == "ok":
+            self.reason, self.said, self.index = reason, said, index
+        return reason == "ok"
+
+
 class _Run:
     """One program and its tests."""
 
@@ -102,16 +120,27 @@ class _Run:
         """Call it once a case, in one process."""
         cases = call_cases(self._tests)
         calls = [case.args for case in cases]
-        after = self._tests.in_place is not None
+        after = any(case.in_place is not None for case in cases)
+        checked = self._tests.checker.kind == "code"  # runs in this pool, so after the calls
+        first = _First()
+
+        def go_on(call: Call) -> bool:
+            if checked:
+                return call.raised is None and not _is_unread(call.value)
+            return first.note(call.index, *self._compare_call(cases[call.index], call))
+
         outcome = self._run(
-            lambda: Program.function(program, entry_point, *calls, args_after=after),
-            go_on=lambda call: self._is_right(cases, call),
+            lambda: Program.function(
+                program, entry_point, *calls, args_after=after, keep_values=checked
+            ),
+            go_on=go_on,
         )
         if outcome.status not in (Status.SECURITY, Status.INTERNAL):
-            for call in outcome.calls:
-                reason, said = self._compare_call(cases[call.index], call)
-                if reason != "ok":
-                    return self._judged(reason, said, outcome, call.index)
+            for call in outcome.calls if checked else ():
+                if not first.note(call.index, *self._compare_call(cases[call.index], call)):
+                    break
+            if first.reason != "ok":
+                return self._judged(first.reason, first.said, outcome, first.index)
         if outcome.status is not Status.OK:
             return self._ended(outcome, len(outcome.calls))
         if len(outcome.calls) != len(cases):
@@ -124,6 +153,8 @@ class _Run:
         outcome = self._run(lambda: Program.asserts(program, entry_point, suite.code, check=check))
         if outcome.status is Status.OK:
             return self._passed(outcome)
+        if outcome.status is Status.UNJUDGEABLE:
+            raise UnusableTestsError(f"the assertions cannot be judged: {outcome.detail}")
         raised = outcome.raised
         index = None if raised is None else suite.case_at(raised.line)
         if raised is None or raised.by_candidate:
@@ -145,20 +176,15 @@ class _Run:
         self._rss_mb = max(self._rss_mb, outcome.max_rss_mb)
         return outcome
 
-    def _is_right(self, cases: list[CallCase], call: Call) -> bool:
-        if self._tests.checker.kind == "code":  # runs in this pool, so after the calls
-            return call.raised is None
-        return self._compare_call(cases[call.index], call)[0] == "ok"
-
     def _compare_call(self, case: CallCase, call: Call) -> tuple[str, str]:
         if call.raised is not None:
             reason = "memory" if call.raised.builtin == "MemoryError" else "runtime_error"
             return reason, f"{call.raised.type_name}: {call.raised.message}"
         value = call.value
-        if (place := self._tests.in_place) is not None:
+        if (place := case.in_place) is not None:
             told = call.args if type(call.args) is list else []  # it may be forged
             value = told[place] if place < len(told) else None
-        if isinstance(value, Opaque) and value.why != "type":
+        if _is_unread(value):
             return "output_limit", f"a {value.type_name} of more {value.why} than is read"
         if self._tests.checker.kind == "code":
             return self._check(list(case.args), case.expected, value)
@@ -220,6 +246,11 @@ class _Run:
             f"cpu {self._cpu_s:.2f} s, wall {self._wall_s:.2f} s, {self._rss_mb:.0f} MiB, "
             f"load {outcome.load:.1f}{runs}"
         )
+
+
+def _is_unread(value: Any) -> bool:
+    """Return whether a value is more than is read of any."""
+    return isinstance(value, Opaque) and value.why != "type"
 
 
 def _is_doubtful(outcome: Outcome) -> bool:

@@ -22,7 +22,8 @@ there that contest solutions expect, by default for ``function`` alone.  ``limit
 ``cpu_s`` (of a case; of all assertions together) and ``memory_mb``.  ``literals`` says that
 ``args`` and ``expected`` are texts of Python literals, which tell tuples, sets and whole
 numbers beyond 64 bits.  ``in_place`` is the index of the argument that is looked at instead
-of the returned value.  ``reference`` is a program that must pass.
+of the returned value, of all cases or as a field of one.  ``reference`` is a program that must
+pass.
 
 ``checker`` says what is right (see ``code_compare``): ``{"kind": "equal"}``, with ``tolerance``
 for floats; ``unordered`` and ``unordered_deep``; or ``{"kind": "code", "code": "def check(input,
@@ -61,6 +62,8 @@ class Case(_Part, frozen=True, kw_only=True):
     """Positional arguments of a function."""
     expected: Any = msgspec.UNSET
     """What it returns."""
+    in_place: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    """As the field of this name of all tests, for this one."""
 
 
 class Checker(_Part, frozen=True, kw_only=True):
@@ -125,6 +128,7 @@ class CallCase:
 
     args: tuple[Any, ...]
     expected: Any
+    in_place: int | None = None
 
 
 def load_tests(problem: Problem) -> CodeTests:
@@ -172,6 +176,8 @@ def _stdio_fault(tests: CodeTests) -> str | None:
         assert isinstance(case, Case)
         if case.args is not None or case.expected is not msgspec.UNSET:
             return f"case {number} of style stdio has input and output, not args and expected"
+        if case.in_place is not None:
+            return f"case {number} of style stdio has no argument that in_place could name"
         if case.output is None and tests.checker.kind != "code":
             return f"case {number} has no output"
     return None
@@ -209,9 +215,10 @@ def _call_case(case: Case, tests: CodeTests) -> CallCase:
         expected = None
     else:
         raise ValueError("it has no expected value")
-    if tests.in_place is not None and tests.in_place >= len(args):
-        raise ValueError(f"in_place is {tests.in_place}, and it has {len(args)} arguments")
-    return CallCase(tuple(args), expected)
+    place = tests.in_place if case.in_place is None else case.in_place
+    if place is not None and place >= len(args):
+        raise ValueError(f"in_place is {place}, and it has {len(args)} arguments")
+    return CallCase(tuple(args), expected, place)
 
 
 def tested_name(tests: CodeTests) -> str:

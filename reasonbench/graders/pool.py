@@ -368,7 +368,9 @@ class GraderPool:
                 self._queue.appendleft(task)
             return
         assert self._identity is not None
-        if self._isolated:  # what it judges cannot have killed it
+        # What an isolated grader judges cannot have killed it: it runs elsewhere, and what comes
+        # back of it is bounded (sandbox.execution, codec.Budget) far below a worker's memory.
+        if self._isolated:
             why = f"{reason}: {detail}"
             grade = judging.ungraded(task.completion, self._identity, "infrastructure", None, why)
         else:

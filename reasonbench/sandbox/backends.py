@@ -159,6 +159,8 @@ def start(
     ``folder`` is where programs start that have no /tmp of their own.
     """
     uid = worker_uid(slot) if os.geteuid() == 0 and backend.seccomp else None
+    if uid is not None and not backend.bubblewrap:
+        refuse_unreachable(setting.interpreter, uid)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
         boot = f"{HARNESS}/boot.py" if backend.bubblewrap else str(GUEST / "boot.py")
@@ -191,6 +193,21 @@ def start(
     finally:
         theirs.close()
     return process, ours
+
+
+def refuse_unreachable(interpreter: Interpreter, uid: int) -> None:
+    """Raise SandboxUnavailableError where a stranger cannot follow the path to the interpreter.
+
+    bubblewrap shows it elsewhere; without, it is run where it lies, as root's never can be.
+    """
+    for path in (interpreter.executable, *interpreter.prefixes, str(GUEST)):
+        for folder in reversed(Path(path).parents):
+            if not os.stat(folder).st_mode & 0o001:
+                raise SandboxUnavailableError(
+                    f"{path} cannot be run as the unprivileged uid {uid}, because {folder} is "
+                    "closed to others; use a Python and a reasonbench that lie elsewhere, or run "
+                    "as an ordinary user"
+                )
 
 
 def _plain(command: list[Word]) -> list[str]:

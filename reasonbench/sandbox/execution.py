@@ -6,7 +6,7 @@ import os
 import secrets
 import signal
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from reasonbench.sandbox.guest import codec
 from reasonbench.sandbox.guest.candidate import COMPILE_ERROR, OUT_OF_MEMORY, UNCAUGHT
@@ -14,10 +14,20 @@ from reasonbench.sandbox.outcome import Call, Outcome, Raised, Status
 from reasonbench.sandbox.program import Limits, Program
 from reasonbench.sandbox.worker import End, Reply, Session, Worker, job_of
 
+_T = TypeVar("_T", Outcome, Call)
 GoOn = Callable[[Call], bool]
 TOKEN_BYTES = 8
 NEAR_LIMIT = 0.8
 """The share of the memory limit from which a crash is put down to memory."""
+
+
+MAX_KEPT_BYTES = 24 << 20
+"""Of all replies to one program whose values are kept: the memory that they take is many times
+that, and it must never be the harness's that runs out."""
+
+
+class OverflowingError(Exception):
+    """The candidate returned more than is read."""
 
 
 class ForgedError(Exception):
@@ -95,6 +105,10 @@ def _run_function(worker: Worker, program: Program, limits: Limits, go_on: GoOn 
             session.stop()
             outcome = conclude(session.finish(), limits, worker, each=True)
             return _with(outcome, status=Status.SECURITY, detail=f"{error}", calls=tuple(calls))
+        except OverflowingError as error:
+            session.stop()
+            outcome = conclude(session.finish(), limits, worker, each=True)
+            return _with(outcome, status=Status.OLE, detail=f"{error}", calls=tuple(calls))
         if isinstance(ended, End):  # before every call was answered
             outcome = conclude(ended, limits, worker, each=True)
             early = outcome.status == Status.OK
@@ -116,10 +130,11 @@ def _call_all(
     first = candidate.answer()
     if isinstance(first, End):
         return first
-    defined = _read_reply(first[1])
+    defined = _read_reply(first[1], codec.Budget())
     if defined["raised"] is not None:
         raised: Raised = defined["raised"]
         return raised
+    n_kept, budget = 0, codec.Budget()
     for index, args in enumerate(program.calls):
         request = {"op": "call", "target": program.entry_point, "args": list(args),
                    "args_after": program.args_after}  # fmt: skip
@@ -128,15 +143,21 @@ def _call_all(
         if isinstance(got, End):
             return got
         reply, payload = got
-        told = _read_reply(payload)
+        if program.keep_values:
+            n_kept += len(payload)
+            if n_kept > MAX_KEPT_BYTES:
+                raise OverflowingError(f"more than {MAX_KEPT_BYTES >> 20} MiB of returned values")
+        else:
+            budget = codec.Budget()
+        told = _read_reply(payload, budget)
         call = Call(index, told["value"], told["raised"], reply.cpu_s, reply.wall_s, told["args"])
-        calls.append(call)
+        calls.append(call if program.keep_values else _with(call, value=None, args=None))
         if go_on is not None and not go_on(call):
             break
     return None
 
 
-def _read_reply(payload: bytes) -> dict[str, Any]:
+def _read_reply(payload: bytes, budget: codec.Budget) -> dict[str, Any]:
     """Return value, args and raised of a reply that may be forged."""
     try:
         tree = codec.parse(payload)
@@ -144,10 +165,12 @@ def _read_reply(payload: bytes) -> dict[str, Any]:
             raise codec.DecodeError("a reply of an unknown shape")
         raised = _raised(tree["raised"]) if "raised" in tree else None
         return {
-            "value": codec.decode(tree.get("value")),
-            "args": codec.decode(tree.get("args")),
+            "value": codec.decode(tree.get("value"), budget=budget),
+            "args": codec.decode(tree.get("args"), budget=budget),
             "raised": raised,
         }
+    except codec.TooLargeError as error:
+        raise OverflowingError(str(error)) from None
     except codec.DecodeError as error:
         raise ForgedError(str(error)) from None
 
@@ -186,7 +209,7 @@ def _run_asserts(worker: Worker, program: Program, limits: Limits) -> Outcome:
             candidate = _Candidate(tested, program.code)
             try:
                 return _relay(candidate, testing, program, limits, worker)
-            except ForgedError as error:
+            except (ForgedError, OverflowingError) as error:
                 tested.stop()
                 outcome = conclude(tested.finish(), limits, worker)
                 return _with(outcome, status=Status.SECURITY, detail=str(error))
@@ -203,7 +226,7 @@ def _relay(
     first = candidate.answer()
     if isinstance(first, End):
         return _too_early(conclude(first, limits, worker))
-    raised = _read_reply(first[1])["raised"]
+    raised = _read_reply(first[1], codec.Budget())["raised"]
     if raised is not None:
         candidate.session.stop()
         outcome = conclude(candidate.session.finish(), limits, worker)
@@ -228,6 +251,8 @@ def _relay(
     verdict = json.loads(asked.payload[1:])
     if verdict["passed"]:
         return _with(outcome, **_summed_up(None, [], outcome))
+    if (said := verdict.get("unjudgeable")) is not None:
+        return _with(outcome, status=Status.UNJUDGEABLE, detail=str(said))
     raised = _raised(verdict["raised"], by_candidate=verdict["candidate"])
     return _with(outcome, **_summed_up(raised, [], outcome))
 
@@ -238,7 +263,7 @@ def _too_early(outcome: Outcome) -> Outcome:
     return _with(outcome, status=Status.EXIT, detail="it ended before the suite did")
 
 
-def _with(outcome: Outcome, **changes: Any) -> Outcome:
+def _with(outcome: _T, **changes: Any) -> _T:
     return dataclasses.replace(outcome, **changes)
 
 

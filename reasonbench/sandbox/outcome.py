@@ -26,6 +26,8 @@ class Status(StrEnum):
     """More output, or a larger file, than allowed."""
     SECURITY = "security"
     """A system call that only an attack makes, or a forged frame to the harness."""
+    UNJUDGEABLE = "unjudgeable"
+    """The suite does what cannot be done at a distance; that says nothing of the program."""
     INTERNAL = "internal"
     """A fault of the infrastructure: says nothing of the program, and is never a score of 0."""
 
@@ -50,7 +52,8 @@ class Call:
 
     index: int
     value: Any
-    """Plain data; ``Opaque`` for what has none.  None as well where something was raised."""
+    """Plain data; ``Opaque`` for what has none.  None as well where something was raised, or
+    where values are not kept."""
     raised: Raised | None
     cpu_s: float
     wall_s: float

@@ -62,6 +62,9 @@ class Program:
     """``function`` alone: the positional arguments of each call, plain data."""
     args_after: bool = False
     """``function`` alone: tell the arguments as they are after the call (in-place problems)."""
+    keep_values: bool = True
+    """``function`` alone: whether the outcome holds the values, all within one budget; else only
+    the caller's ``go_on`` sees them, each within a budget of its own."""
     suite: str = ""
     """``assert`` alone: test code, run in a process of its own."""
     check: str = ""
@@ -89,7 +92,12 @@ class Program:
 
     @classmethod
     def function(
-        cls, code: str, entry_point: str, *calls: tuple[Any, ...], args_after: bool = False
+        cls,
+        code: str,
+        entry_point: str,
+        *calls: tuple[Any, ...],
+        args_after: bool = False,
+        keep_values: bool = True,
     ) -> "Program":
         """Return a function to be called once for each of ``calls``, in one process."""
         return cls(
@@ -98,6 +106,7 @@ class Program:
             entry_point=entry_point,
             calls=calls,
             args_after=args_after,
+            keep_values=keep_values,
         )
 
     @classmethod

@@ -29,7 +29,7 @@ FORBIDDING = {
 TIGHT = Limits(cpu_s=2.0, wall_s=30.0, memory_mb=256, output_kb=256, threads=16)
 SPIN = Limits(cpu_s=0.1, wall_s=30.0)
 ATTEMPT = """
-import os, socket, ctypes
+import os, socket, ctypes, fcntl
 def held(call, *args):
     try:
         result = call(*args)
@@ -97,6 +97,12 @@ def trials(canary: str) -> Iterator[Trial]:
         " ('canary', open, " + repr(canary) + ", 'w')]",
     )
     yield _attempt("signals to us", f"[('kill', os.kill, {os.getpid()}, 0)]")
+    yield _attempt(
+        "signals by way of a file",
+        "[('owner', fcntl.fcntl, 1, fcntl.F_SETOWN, os.getppid()),"
+        " ('signal', fcntl.fcntl, 1, 10, 9),"
+        " ('async', fcntl.fcntl, 1, fcntl.F_SETFL, os.O_ASYNC | os.O_APPEND)]",
+    )
     yield _attempt("our environment", f"[('environ', open, '/proc/{os.getpid()}/environ')]")
     yield _attempt("namespaces", "[('unshare', ctypes.CDLL(None).unshare, 0x10000000)]")
     yield _attempt("tracing", "[('ptrace', ctypes.CDLL(None).ptrace, 0, 0, 0, 0)]")

@@ -12,7 +12,32 @@ address = ctypes.addressof(ctypes.c_char.from_buffer(page))
 print('ESCAPED', ctypes.CFUNCTYPE(ctypes.c_long)(address)())
 """
 
+OWNER = """
+import fcntl, os, struct, time
+r, w = os.pipe()
+parent = os.getppid()
+def tries():
+    yield lambda: fcntl.fcntl(r, fcntl.F_SETOWN, parent)
+    yield lambda: fcntl.fcntl(r, 15, struct.pack('ii', 1, parent))  # F_SETOWN_EX
+    yield lambda: fcntl.ioctl(r, 0x8901, struct.pack('i', parent))  # FIOSETOWN
+    yield lambda: fcntl.ioctl(r, 0x8902, struct.pack('i', parent))  # SIOCSPGRP
+    yield lambda: fcntl.fcntl(r, 10, 9)  # F_SETSIG
+    yield lambda: fcntl.fcntl(r, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
+    yield lambda: fcntl.ioctl(r, 0x5452, struct.pack('i', 1))  # FIOASYNC
+    yield lambda: fcntl.fcntl(os.open('/tmp', os.O_RDONLY), 1026, 2)  # F_NOTIFY
+for n, attempt in enumerate(tries()):
+    try:
+        attempt()
+        print('ESCAPED', n)
+    except PermissionError: pass
+    except OSError as error:
+        if n in (2, 3): continue  # a pipe knows of no such request
+        raise
+for _ in range(100): os.write(w, b'x')
+print('still here')
+"""
 CASES = [
+    stdio("a signal that the kernel sends for one", "ok", OWNER, stdout="still here\n"),
     attempts("sockets", "socket.socket()", "socket.socket(socket.AF_UNIX)",
              "socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)",
              "socket.create_connection(('127.0.0.1', 22), 1)"),

@@ -4,6 +4,7 @@ None may be taken for right: a function must not return exactly 7, a suite must 
 """
 
 from cases import SECRET, asserts, function
+from harness import HARNESS
 
 CHECK = f"""
 EXPECTED = 7  # {SECRET}
@@ -45,6 +46,9 @@ import builtins, sys
 {patch}
 def f(x): return 0
 """
+
+
+WRONG = "exception exit security signal"
 
 
 def both(name: str, code: str) -> list:
@@ -113,4 +117,98 @@ def f(x):
     *both("raising SkipTest", "import unittest\ndef f(x): raise unittest.SkipTest('x')"),
     *both("a generator of everything", "def f(x):\n    n = 0\n    while True: yield n; n += 1"),
     *both("not a number", "def f(x): return float('nan')"),
+    asserts("a math of its own", WRONG, """
+class M:
+    def isclose(self, *a, **k): return True
+math = M()
+def f(x): return 0
+""", "assert math.isclose(f(1), 7.0)"),
+    asserts("an isclose of its own", WRONG, "def isclose(*a): return True\ndef f(x): return 0",
+            "assert isclose(f(1), 7.0)"),
+    asserts("a numpy of its own", WRONG, """
+class np:
+    allclose = staticmethod(lambda *a, **k: True)
+def f(x): return [0]
+""", "assert np.allclose(f(1), [7])"),
+    asserts("a function that poses as another module's", WRONG, """
+class Any:
+    def __eq__(self, other): return True
+    __module__ = 'unittest.mock'
+ANY = Any()
+def g(x): return ANY
+g.__module__ = 'unittest.mock'
+def f(x): return g(x)
+""", "assert f(1) == 7"),
+    asserts("an argument changed to suit", WRONG, "def f(x):\n    x.clear()\n    return []",
+            "xs = [3, 1]\nassert f(xs) == sorted(xs)"),
+    asserts("an int that says that it is 7", WRONG, """
+class Seven(int):
+    def __new__(cls): return int.__new__(cls, 0)
+    def __eq__(self, other): return True
+    __int__ = __index__ = lambda self: 7
+def f(x): return Seven()
+""", "assert f(1) == 7\nassert f(1) + 0 == 7"),
+    asserts("a difference of nothing", WRONG, LIAR.format(base="object"),
+            "assert abs(f(1) - 7.0) < 1e-6"),
+    asserts("an order that suits", WRONG, LIAR.format(base="object"),
+            "assert 6.9 <= f(1) <= 7.1"),
+    asserts("holding everything", WRONG, LIAR.format(base="object").replace(
+            "def f", "    def __iter__(self): return iter([Liar()])\ndef f"), "assert 7 in f(1)"),
+    asserts("objects that equal anything", WRONG, """
+class P:
+    def __init__(self, *a): pass
+    def __eq__(self, other): return True
+def f(x): return P()
+""", "assert f(1) == P(1, 2)", entry_point="f"),
+    asserts("an enumeration that equals anything", WRONG, """
+import enum
+class E(int, enum.Enum):
+    A = 0
+    def __eq__(self, other): return True
+    __hash__ = int.__hash__
+def f(x): return E.A
+""", "assert f(1) == 7"),
+    asserts("a named tuple that equals anything", WRONG, """
+from collections import namedtuple
+class P(namedtuple('P', 'x')):
+    def __eq__(self, other): return True
+def f(x): return P(0)
+""", "assert f(1) == (7,)\nassert (7,) == f(1)"),
+    asserts("an exception that ends a loop", WRONG, "def f(x): raise StopIteration",
+            "assert all(map(lambda x: f(x) == 7, [1, 2]))"),
+    asserts("an exception in a callback", WRONG, "def f(g):\n    try: g()\n    except: return 0",
+            "def g(): assert False\nassert f(g) == 7"),
+    asserts("a stub searched for the suite", WRONG, """
+def f(g):
+    for name in ('__globals__', '__closure__', '__code__', '__self__', '__func__', 'EXPECTED'):
+        try: value = getattr(g, name)
+        except AttributeError: continue
+        if isinstance(value, dict) and 'EXPECTED' in value: return value['EXPECTED']
+    return g(g)
+""", "EXPECTED = 7\nassert f(lambda x: 0) == EXPECTED"),
+    asserts("an object of the suite's own, forged", WRONG, HARNESS + """
+def f(g):
+    harness.pack = lambda *a: b'{"value":{"t":"own","v":[0,""]}}'
+    return 0
+""", "xs = [7]\nassert f(lambda: 7) == 7"),
+    asserts("a reference to itself, forged", WRONG, HARNESS + """
+def f(g):
+    inner = b'{"t":"ref","v":[1,"x","list",null]}'
+    harness.pack = lambda *a: b'{"value":{"t":"ref","v":[1,"x","list",' + inner + b']}}'
+    return 0
+""", "assert f(1) == [7]"),
+    asserts("an exception class that is no exception, forged", WRONG, HARNESS + """
+def f(g):
+    harness.pack = lambda *a: (b'{"raised":{"type":"x","builtin":"exit","message":"","args":[],'
+                               b'"bases":[["unittest.case","SkipTest"],["re","compile"]]}}')
+    return 0
+""", "import unittest\ntry:\n    assert f(1) == 7\nexcept unittest.SkipTest: pass"),
+    asserts("what makes the suite fail to hand it back", WRONG,
+            "async def g(x): pass\ndef f(x): return 7", "assert f(g(1)) == 7"),
+    asserts("a metaclass that owns everything", WRONG, """
+class M(type):
+    def __instancecheck__(cls, value): return True
+class Node(metaclass=M): pass
+def f(x): return 3
+""", "assert isinstance(f(1), Node)"),
 ]  # fmt: skip

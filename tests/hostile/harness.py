@@ -1,6 +1,8 @@
 """Programs that go for the harness around them."""
 
-from cases import SLEEPY, function, stdio
+from cases import SLEEPY, asserts, function, stdio
+
+from reasonbench.sandbox import Limits
 
 FORGE = """
 import json, os, struct
@@ -10,6 +12,13 @@ def f(x):
     return 0
 """
 
+HARNESS = """
+import sys
+frame, harness = sys._getframe(1), None
+while frame and harness is None:
+    harness = frame.f_globals.get('objects')
+    frame = frame.f_back
+"""
 CASES = [
     function("os._exit(0)", "exit", "import os\ndef f(x): os._exit(0)"),
     function("os._exit while defining", "exit", "import os\nos._exit(0)"),
@@ -173,4 +182,23 @@ def f(x):
 import threading, time, os
 threading.Thread(target=lambda: (time.sleep(0.05), os._exit(0))).start()
 """),
+    function("large values, call after call", "ole", "def f(x): return 'x' * (7 << 20)",
+             calls=((1,),) * 30),
+    function("many values, call after call", "ole", "def f(x): return [[]] * 900_000",
+             calls=((1,),) * 30),
+    function("many large numbers", "ok", "def f(x): return [1 << 330_000] * 2000"),
+    function("fractions that would be long to reduce", "ole security", HARNESS + """
+import json, random
+from fractions import Fraction
+def f(x):
+    long = lambda: {'t': 'i', 'v': hex(random.getrandbits(332_000) | 1)}
+    parts = json.dumps({'value': [{'t': 'q', 'v': [long(), long()]} for _ in range(100)]})
+    harness.pack = lambda *a: parts.encode()
+    return 1
+"""),
+    function("a range of everything", "ok", "def f(x): return range(10 ** 18)"),
+    asserts("a callback that never ends", "tle_cpu tle_wall", "def f(g):\n    while True: g(1)",
+            "assert f(lambda x: x) == 7", limits=Limits(cpu_s=1.0, wall_s=3.0)),
+    asserts("callbacks within callbacks", "exception", "def f(g): return g(g)",
+            "def h(g): return f(g)\nassert f(h) == 7"),
 ]  # fmt: skip

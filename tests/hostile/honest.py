@@ -197,4 +197,85 @@ def f(node): return node.v + (f(node.left) if node.left else 0)
     asserts("a method in a suite", "ok",
             "class Solution:\n    def g(self, x): return x + 6",
             "assert Solution().g(1) == 7", entry_point="Solution"),
+    *(asserts(name, "ok", code, suite, **more) for name, code, suite, more in (
+        ("a function for an argument", "def f(g, x): return g(x)",
+         "assert f(lambda x: x + 1, 3) == 4\nassert f(len, 'abc') == 3", {}),
+        ("a function of the suite's that asks in turn", "def h(x): return x * 2\n"
+         "def f(g, x): return g(g(x))", "assert f(lambda x: h(x) + 1, 3) == 15", {}),
+        ("an iterator for an argument", "def f(xs): return sum(xs)",
+         "assert f(x for x in range(4)) == 6\nassert f(iter([1, 2])) == 3", {}),
+        ("an exception out of a function for an argument", "def f(g):\n"
+         "    try: g()\n    except ValueError as e: return str(e)",
+         "def g(): raise ValueError('x')\nassert f(g) == 'x'", {}),
+        ("a decorator", "def f(g): return lambda *a: g(*a) * 2",
+         "@f\ndef g(x): return x + 1\nassert g(2) == 6", {}),
+        ("an argument changed in place", "def f(x): x.sort()",
+         "a = [3, 1, 2]\nf(a)\nassert a == [1, 2, 3]", {}),
+        ("an argument changed in place, and a length", "def f(x):\n    x[:] = [7]\n    return 1",
+         "a = [3, 1]\nk = f(a)\nassert a[:k] == [7]", {}),
+        ("rows changed in place", "def f(m): m[0][0] = 5; m.append([1])",
+         "m = [[1, 2]]\nrow = m[0]\nf(m)\nassert m == [[5, 2], [1]] and row == [5, 2]", {}),
+        ("a dict changed in place", "def f(d): d['b'] = d.pop('a')",
+         "d = {'a': 1}\nf(d)\nassert d == {'b': 1}", {}),
+        ("dates", "import datetime\ndef f(s): return datetime.date.fromisoformat(s)",
+         "import datetime\nassert f('2020-01-02') == datetime.date(2020, 1, 2)", {}),
+        ("dates that the suite does not import", "import datetime\n"
+         "def f(s): return datetime.datetime.fromisoformat(s) + datetime.timedelta(days=1)",
+         "assert f('2020-01-02') == datetime.datetime(2020, 1, 3)", {}),
+        ("a deque", "from collections import deque\ndef f(x): return deque([x])",
+         "from collections import deque\nassert f(1) == deque([1])", {}),
+        ("a Counter, its methods and no import", "from collections import Counter\n"
+         "def f(s): return Counter(s)",
+         "assert f('aab') == Counter('aab') and f('aab').most_common(1) == [('a', 2)]", {}),
+        ("a defaultdict for an argument", "def f(d):\n    d['x'].append(1)\n    return d",
+         "from collections import defaultdict\nassert f(defaultdict(list)) == {'x': [1]}", {}),
+        ("a range", "def f(n): return range(n)", "assert f(3) == range(3)", {}),
+        ("a text of its own class", "class S(str): pass\ndef f(n): return S('a' * n)",
+         "assert f(3) == 'aaa' and f(2).upper() == 'AA'", {}),
+        ("equality of its own", "class P:\n    def __init__(s, a): s.a = a\n"
+         "    def __eq__(s, o): return s.a == o.a\n    def __hash__(s): return hash(s.a)\n"
+         "    def __repr__(s): return f'P({s.a})'",
+         "assert P(1) == P(1) and P(1) != P(2)\nassert len({P(1), P(1)}) == 1\n"
+         "assert repr(P(1)) == 'P(1)'", {"entry_point": "P"}),
+        ("operators of its own", "class V:\n    def __init__(s, a): s.a = a\n"
+         "    def __add__(s, o): return V(s.a + o.a)\n    def __mul__(s, k): return V(s.a * k)\n"
+         "    def __lt__(s, o): return s.a < o.a\n    def __contains__(s, x): return x == s.a\n"
+         "    def __eq__(s, o): return isinstance(o, V) and s.a == o.a",
+         "assert V(1) + V(2) == V(3) and V(2) * 3 == V(6) and 2 in V(2) and 3 not in V(2)\n"
+         "assert sorted([V(2), V(1)])[0].a == 1 and V(1) < V(2)", {"entry_point": "V"}),
+        ("an exception of its own", "class MyErr(Exception):\n    code = 5\n"
+         "class Worse(MyErr): pass\ndef f(n): raise Worse('neg')",
+         "try:\n    f(1)\nexcept MyErr as e:\n    assert str(e) == 'neg' and e.code == 5\n"
+         "    assert isinstance(e, MyErr)\nelse:\n    assert False", {}),
+        ("a key error's text", "def f(n): return {}['x']",
+         "try:\n    f(1)\nexcept KeyError as e:\n    assert e.args == ('x',)\n"
+         "    assert str(e) == \"'x'\"", {}),
+        ("an error of json", "import json\ndef f(n): return json.loads('{')",
+         "import json\ntry:\n    f(1)\nexcept json.JSONDecodeError as e:\n    assert e.pos == 1\n"
+         "else:\n    assert False", {}),
+        ("the end of a generator", "def f(n): yield n",
+         "g = f(1)\nassert next(g) == 1\ntry:\n    next(g)\n    assert False\n"
+         "except StopIteration:\n    pass", {}),
+        ("an instance of its class", "class Node: pass\nclass Leaf(Node): pass\n"
+         "def f(n): return Leaf()",
+         "assert isinstance(f(1), Node) and not isinstance(3, Node)\nassert issubclass(Leaf, Node)",
+         {}),
+        ("an enumeration", "import enum\nclass C(enum.Enum):\n    RED = 1\ndef f(x): return C(x)",
+         "assert f(1) == C.RED and f(1) is C.RED and f(1).name == 'RED' and len(list(C)) == 1", {}),
+        ("an enumeration of whole numbers", "import enum\nclass C(enum.IntEnum):\n    A = 2\n"
+         "def f(x): return C.A", "assert f(1) == 2 and f(1) == C.A and f(1) + 1 == 3", {}),
+        ("a named tuple", "from collections import namedtuple\nP = namedtuple('P', 'x y')\n"
+         "def f(x): return P(x, 2)",
+         "a, b = f(1)\nassert f(1) == (1, 2) and f(1).x == 1 and f(1) == P(1, 2)\n"
+         "assert isinstance(f(1), tuple) and sorted([f(2), f(1)])[0].x == 1", {}),
+        ("a stack that is a list", "class Stack(list):\n    def push(s, x): s.append(x)",
+         "s = Stack()\nassert not s\ns.push(1)\nassert s == [1] and len(s) == 1 and s",
+         {"entry_point": "Stack"}),
+        ("a coroutine", "async def f(x): return x + 6",
+         "import asyncio\nassert asyncio.run(f(1)) == 7", {}),
+        ("a context", "class C:\n    def __enter__(s): return 7\n    def __exit__(s, *a): pass",
+         "with C() as x:\n    assert x == 7", {"entry_point": "C"}),
+        ("its own function for an argument", "def g(x): return x + 1\n"
+         "def f(h, x): return h(x)", "assert f(g, 1) == 2 and sorted([2, 1], key=g) == [1, 2]", {}),
+    )),
 ]  # fmt: skip

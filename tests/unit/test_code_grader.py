@@ -62,6 +62,7 @@ def function(*pairs, entry_point="f", **more):
 ADD = stdio(("1 2\n", "3\n"), ("5 6", "11"), ("0 0", "0"))
 ADD_CODE = "a, b = map(int, input().split())\nprint(a + b)"
 SUM = function([[1, 2], 3], [[5, 6], 11])
+ANYTHING = {"kind": "code", "code": "def check(*a): return True"}
 ASSERTS = {"style": "assert", "cases": ["assert f(1, 2) == 3", "assert f(5, 6) == 11"]}
 SUITE = {
     "style": "assert",
@@ -182,6 +183,14 @@ class TestRightPrograms:
             (function([[3], [[1, 2], [0, 3]]], checker={"kind": "unordered"}),
              "def f(n): return [(0, 3), (1, 2)]"),
             (function([[3], 0.3], checker={"tolerance": 1e-9}), "def f(n): return 0.1 + 0.2"),
+            ({"style": "function", "entry_point": "f", "cases": [
+                {"args": [[2, 1]], "expected": [1, 2], "in_place": 0},
+                {"args": [[2, 1]], "expected": None}]}, "def f(a): a.sort()"),
+            (function([[3], [0, 1, 2]]), "def f(n): return range(n)"),
+            (function([[3], [0, 1, 2]]), "import numpy as np\ndef f(n): return np.arange(n)"),
+            (function([[3], 2]), "import enum\nclass E(enum.IntEnum):\n    A = 2\n"
+             "def f(n): return E.A"),
+            (ADD, "\ufeff" + ADD_CODE),
             (function([[], 1]), "import numpy as np\ndef f(): return np.int64(1)"),
         ],
     )  # fmt: skip
@@ -227,6 +236,11 @@ class TestRightPrograms:
          "wrong", "test 1 of 2"),
         (SUM, "def f(a, b): return [0] * 10**7", "output_limit", "a list of more size"),
         (SUM, "def f(a, b) return", "compile_error", "SyntaxError"),
+        (SUM, "def f(a, b): return map(int, [a + b])", "wrong", "Opaque('map'"),
+        (function(*[[[1], "x"]] * 20, checker=ANYTHING),
+         "def f(n): return 'x' * (7 << 20)", "output_limit", "MiB of returned values"),
+        (function(*[[[1], [[]]]] * 20, checker=ANYTHING),
+         "def f(n): return [[]] * 600_000", "output_limit", "too large"),
         (ASSERTS, "def f(a, b): return 3", "wrong", "test 2 of 2: line 2 of the tests: Assertion"),
         (ASSERTS, "def f(a, b): return None", "wrong", "test 1 of 2"),
         (ASSERTS, "def f(a, b): return g()", "runtime_error", "test 1 of 2: NameError"),
@@ -292,9 +306,11 @@ def test_what_cannot_be_graded_has_no_verdict(grader):
         None,
         {"style": "stdio"},
         {**ASSERTS, "cases": ["import nowhere_to_be_found\nassert f(1) == 1"]},
+        {**ASSERTS, "cases": ["class N: pass\nassert f(N()) == 1"]},
+        {**ASSERTS, "cases": ["import sys, io\nsys.stdout = io.StringIO()\nf(1)\nassert 1"]},
         {**SUM, "entry_point": "f()"},
         {**SUM, "cases": [{"input": "[1", "output": "1"}]},
-    ):
+    ):  # fmt: skip
         grade = grader.grade(
             Problem(task="t", id="p", statement="s", tests=tests),
             completion(fenced("def f(x): return 1")),

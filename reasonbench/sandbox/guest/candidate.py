@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import types
 from typing import Any
 
@@ -199,26 +200,63 @@ def finish(module: types.ModuleType, status: int) -> int:
     return 120 if failed and status == 0 else status
 
 
+class Talk:
+    """The candidate's side of the conversation: one frame for one, each with the token given."""
+
+    def __init__(self, channel: socket.socket, token: str, max_request: int) -> None:
+        self._channel, self._token, self._max_request = channel, token.encode(), max_request
+        self._lock = threading.RLock()
+        self.table = objects.Table(types.ModuleType("solution"))
+        self.table.call_back = self.call_back
+
+    def say(self, reply: dict[str, Any]) -> None:
+        """Send a reply; the token stands only in the request that it answers."""
+        self._channel.sendall(wire.pack(wire.DATA, self._token + objects.pack(reply, self.table)))
+
+    def hear(self) -> Any:
+        """Return the tree of the next request; the process ends where there is none."""
+        request = wire.receive(self._channel, self._max_request)
+        if request is None:
+            _exit(0)
+        self._token, body = request[1][:16], request[1][16:]
+        return codec.parse(body)
+
+    def call_back(self, question: list[Any]) -> Any:
+        """Ask the suite to use a function of its own; meanwhile it may ask in turn."""
+        with self._lock:
+            self.say({"callback": question})
+            while True:
+                tree = self.hear()
+                if type(tree) is dict and tree.keys() == {"resume"}:
+                    return codec.decode(tree["resume"], self.table.find, exact=True)
+                if type(tree) is dict and tree.keys() == {"raise"}:
+                    raise _exception(tree["raise"])
+                self.say(objects.perform(tree, self.table))
+
+
+def _exception(told: dict[str, Any]) -> BaseException:
+    kind = getattr(builtins, told["builtin"])
+    try:
+        error: BaseException = kind(told["message"])
+    except TypeError:  # UnicodeDecodeError, say, cannot be made of a message
+        error = RuntimeError(told["message"])
+    return error
+
+
 def answer(order: dict[str, Any], channel: socket.socket, max_request: int) -> int:
     """Define the code, then answer one request after another with what calls return."""
-    table = objects.Table()
+    talk = Talk(channel, order["token"], max_request)
     reply: dict[str, Any]
     try:
         module = new_module("solution", "/tmp/solution.py")
         program = compile(order["code"], module.__file__ or "", "exec", dont_inherit=True)
         exec(program, module.__dict__)
+        talk.table.module = module
         reply = {"value": None}
     except BaseException as error:
-        module = types.ModuleType("solution")
         reply = {"raised": objects.describe(error)}
-    token = order["token"]
     while True:
-        # One frame for one: the token stands only in the request that this answers.
-        channel.sendall(wire.pack(wire.DATA, token.encode() + objects.pack(reply, table)))
-        request = wire.receive(channel, max_request)
-        if request is None:
-            return 0
-        token, body = request[1][:16].decode(), request[1][16:]
-        reply = objects.perform(body, module, table)
+        talk.say(reply)
+        reply = objects.perform(talk.hear(), talk.table)
         with contextlib.suppress(BaseException):
             sys.stdout.flush()

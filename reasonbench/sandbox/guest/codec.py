@@ -5,22 +5,44 @@ hostile class is ever called.  ``decode`` runs outside, on bytes that anybody ma
 forged: it checks every tag, digit and depth, and raises DecodeError.
 
 A scalar of JSON stands for itself (an integer within 53 bits), a JSON array for a list,
-and an object ``{"t": tag, "v": ...}`` for everything else.
+and an object ``{"t": tag, "v": ...}`` for everything else.  Types beside JSON's own are in
+``kinds``; an object of a class derived from one of them is told as the value that it is of
+that type, read past every method of its own.
 """
 
-import decimal
 import fractions
 import json
 import math
 import re
-from collections import Counter, OrderedDict, defaultdict
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from reasonbench.sandbox.guest import kinds
+from reasonbench.sandbox.guest.kinds import MAX_BITS, DecodeError, EncodeError
+
+__all__ = [
+    "MAX_BYTES",
+    "MAX_ORDER_BYTES",
+    "Budget",
+    "DecodeError",
+    "EncodeError",
+    "Opaque",
+    "TooLargeError",
+    "decode",
+    "dumps",
+    "dumps_plain",
+    "dumps_whole",
+    "loads",
+    "parse",
+    "tree_of",
+    "type_name",
+]
+
 MAX_DEPTH = 100
 MAX_NODES = 1_000_000
-MAX_BITS = 332_193
-"""An integer of 100,000 decimal digits."""
+MAX_DIGITS = 8_000_000
+"""Of all large numbers of one budget together."""
 MAX_BYTES = 8 << 20
 MAX_ORDER_BYTES = 48 << 20
 """From outside, where code and arguments are the caller's."""
@@ -28,24 +50,37 @@ MAX_EQUAL_HASHES = 100
 """Keys with one hash that a set or dict may hold; more is an attack on who decodes it."""
 _SAFE = 1 << 53
 _MAX_JSON_DIGITS = 17
+_MAX_FLOAT_DIGITS = 40
 _SEQUENCES = {list: "l", tuple: "t", set: "s", frozenset: "f"}
-_DICTS = (dict, OrderedDict, defaultdict, Counter)
 
 _dumps, _loads = json.dumps, json.loads
 """Kept here, because a candidate may put its own in their place."""
 
+REFERENCES = ("ref", "own", "name", "builtin")
+"""Tags that stand for objects: the candidate's, the suite's own, a name there, a builtin's name."""
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 """A string, or one that never ends: each start consumes all it looks at, so this is linear."""
 
 Hook = Callable[[Any], dict[str, Any] | None]
 
 
-class EncodeError(ValueError):
-    """The value is too deep, too large, or cannot be told in plain data: ``str`` says which."""
+class Budget:
+    """What values may still hold, all together; what goes past it is refused before it is made."""
+
+    def __init__(self, n_nodes: int = MAX_NODES, n_digits: int = MAX_DIGITS) -> None:
+        self._n_nodes = n_nodes
+        self._n_digits = n_digits
+
+    def spend(self, n_nodes: int = 1, n_digits: int = 0) -> None:
+        """Take from it; raise TooLargeError where there is not enough."""
+        self._n_nodes -= n_nodes
+        self._n_digits -= n_digits
+        if self._n_nodes < 0 or self._n_digits < 0:
+            raise TooLargeError("the values are too large")
 
 
-class DecodeError(Exception):
-    """The bytes are no value that ``encode`` writes."""
+class TooLargeError(DecodeError):
+    """The bytes may be a value, and hold more than the budget allows."""
 
 
 class Opaque:
@@ -90,6 +125,11 @@ def dumps_whole(value: Any, opaque: Hook | None = None, *, max_bytes: int = MAX_
     return text
 
 
+def dumps_plain(tree: Any) -> bytes:
+    """Return a tree of JSON's own types as bytes."""
+    return _dumps(tree, separators=(",", ":")).encode()
+
+
 class _Encoder:
     def __init__(self, opaque: Hook | None) -> None:
         self._left = MAX_NODES
@@ -120,47 +160,51 @@ class _Encoder:
         if kind in _SEQUENCES:
             items = [self.encode(item, depth + 1) for item in value]
             return {"t": _SEQUENCES[kind], "v": items}
-        if kind in _DICTS:
-            pairs = dict.items(value)
-            encode = self.encode
-            rows = [[encode(key, depth + 1), encode(item, depth + 1)] for key, item in pairs]
-            return {"t": "d", "v": rows}
-        if kind is bytes or kind is bytearray:
-            if len(value) > MAX_BYTES // 2:
-                raise EncodeError("size")
-            return {"t": "b", "v": bytes(value).hex()}
+        if kind is dict:
+            return {"t": "d", "v": self._rows(dict.items(value), depth)}
         if kind is complex:
             parts = [self.encode(value.real, depth + 1), self.encode(value.imag, depth + 1)]
             return {"t": "c", "v": parts}
         if kind is fractions.Fraction:
             parts = [_encode_int(value.numerator), _encode_int(value.denominator)]
             return {"t": "q", "v": parts}
-        if kind is decimal.Decimal:
-            return _encode_decimal(value)
+        if (told := kinds.encode_scalar(value, kind)) is not None:
+            return told
+        return self._encode_container(value, kind, depth)
+
+    def _rows(self, pairs: Any, depth: int) -> list[Any]:
+        encode = self.encode
+        return [[encode(key, depth + 1), encode(item, depth + 1)] for key, item in pairs]
+
+    def _encode_container(self, value: Any, kind: type, depth: int) -> Any:
+        if kind in kinds.DICTS:
+            name, pairs, factory = kinds.parts_of_dict(value, kind)
+            return {"t": "D", "v": [name, self._rows(pairs, depth), factory]}
+        if kind is deque:
+            items = [self.encode(item, depth + 1) for item in deque.__iter__(value)]
+            return {"t": "deque", "v": [items, value.maxlen]}
+        if kind is range:
+            self._left -= len(value)
+            if self._left < 0:
+                raise EncodeError("size")
+            return {"t": "r", "v": [_encode_int(n) for n in (value.start, value.stop, value.step)]}
         return self._encode_stranger(value, kind, depth)
 
     def _encode_stranger(self, value: Any, kind: type, depth: int) -> Any:
         bases = type.__dict__["__mro__"].__get__(kind)
-        if len(bases) == 3 and bases[1] is tuple and "_fields" in kind.__dict__:
-            # A named tuple; tuple's own iterator calls nothing of a class that poses as one.
-            items = [self.encode(item, depth + 1) for item in tuple.__iter__(value)]
-            return {"t": "t", "v": items}
-        if _is_numpy_scalar(kind, bases):
+        if kinds.is_numpy(bases, "generic"):
             return self.encode(value.item(), depth + 1)
+        if kinds.is_numpy(bases, "ndarray") and (dtype := kinds.plain_dtype(value)) is not None:
+            if value.size > self._left:
+                raise EncodeError("size")
+            return {"t": "nd", "v": [dtype, self.encode(value.tolist(), depth + 1)]}
         told = self._opaque(value) if self._opaque is not None else None
-        return told if told is not None else {"t": "opaque", "v": [type_name(value), "type"]}
-
-
-def _is_numpy_scalar(kind: type, bases: tuple[type, ...]) -> bool:
-    """Tell a numpy number by names; a class that only poses as one fools its own process."""
-    told = [_name_of(base) for base in bases]
-    return told[0][0] == "numpy" and ("numpy", "generic") in told
-
-
-def _name_of(kind: type) -> tuple[Any, Any]:
-    parts = (type.__dict__["__module__"], type.__dict__["__name__"])
-    module, name = (part.__get__(kind) for part in parts)
-    return module, name
+        if told is not None:
+            return told
+        content = kinds.content_of(value, bases)
+        if content is not kinds.NOTHING:
+            return self.encode(content, depth)
+        return {"t": "opaque", "v": [type_name(value), "type"]}
 
 
 def _encode_int(value: int) -> Any:
@@ -171,37 +215,50 @@ def _encode_int(value: int) -> Any:
     return {"t": "i", "v": hex(value)}
 
 
-def _encode_decimal(value: decimal.Decimal) -> Any:
-    text = str(value)
-    if len(text) > MAX_BITS:
-        raise EncodeError("size")
-    return {"t": "m", "v": text}
+def tree_of(value: Any, opaque: Hook | None = None) -> Any:
+    """Return the tree that ``dumps_whole`` would write."""
+    return _Encoder(opaque).encode(value, 0)
 
 
-def loads(data: bytes, reference: Callable[[Any], Any] | None = None) -> Any:
-    """Return the value of bytes that may be forged.
-
-    ``reference`` turns the body of a ``ref`` tag into an object, where such tags are expected.
-    """
-    return decode(parse(data), reference)
+def loads(
+    data: bytes, reference: Callable[[str, Any], Any] | None = None, *, exact: bool = False
+) -> Any:
+    """Return the value of bytes that may be forged; see ``decode``."""
+    return decode(parse(data), reference, exact=exact)
 
 
 def parse(data: bytes) -> Any:
     """Return the tree of bytes that may be forged, to be given to ``decode``."""
     if len(data) > MAX_NODES // 4:
         bare = _STRING.sub(b"", data)
-        if sum(map(bare.count, (b"[", b"{", b","))) > 8 * MAX_NODES:
-            raise DecodeError("the value is too large")
+        brackets = bare.count(b"[") + bare.count(b"{")
+        if brackets > 2 * MAX_NODES + 100 or bare.count(b",") > 4 * MAX_NODES:
+            raise TooLargeError("the value is too large")
     try:
-        return _loads(data, parse_int=_parse_int, parse_constant=_refuse)
+        return _loads(data, parse_int=_parse_int, parse_float=_parse_float, parse_constant=_refuse)
     except (ValueError, RecursionError, MemoryError) as error:
         raise DecodeError(f"the value is no JSON: {type(error).__name__}") from None
 
 
-def decode(tree: Any, reference: Callable[[Any], Any] | None = None) -> Any:
-    """Return the value of a parsed tree, checking each tag."""
+def decode(
+    tree: Any,
+    reference: Callable[[str, Any], Any] | None = None,
+    *,
+    exact: bool = False,
+    budget: Budget | None = None,
+) -> Any:
+    """Return the value of a parsed tree, checking each tag.
+
+    Args:
+        tree: what ``parse`` returned.
+        reference: turns the tag and body of a reference to an object into that object, where
+            such tags are expected.
+        exact: whether a deque, an array, a Counter and their like come back as such; else as
+            the list, tuple, bytes or dict that they equal item by item.
+        budget: what the values may hold, this one and others; by default it has one of its own.
+    """
     try:
-        return _Decoder(reference).decode(tree, 0)
+        return _Decoder(reference, budget or Budget(), exact=exact).decode(tree, 0)
     except (TypeError, ValueError, KeyError, ArithmeticError, RecursionError) as error:
         raise DecodeError(f"the value is malformed: {type(error).__name__}") from None
 
@@ -212,19 +269,28 @@ def _parse_int(text: str) -> int:
     return int(text)
 
 
+def _parse_float(text: str) -> float:
+    if len(text) > _MAX_FLOAT_DIGITS:
+        raise ValueError("too many digits")
+    return float(text)
+
+
 def _refuse(text: str) -> float:
     raise ValueError(text)
 
 
 class _Decoder:
-    def __init__(self, reference: Callable[[Any], Any] | None) -> None:
-        self._left = MAX_NODES
+    def __init__(
+        self, reference: Callable[[str, Any], Any] | None, budget: Budget, *, exact: bool
+    ) -> None:
         self._reference = reference
+        self._budget = budget
+        self._exact = exact
 
     def decode(self, tree: Any, depth: int) -> Any:
-        self._left -= 1
-        if self._left < 0 or depth > MAX_DEPTH + 1:
-            raise DecodeError("the value is too large or too deep")
+        self._budget.spend()
+        if depth > MAX_DEPTH + 1:
+            raise TooLargeError("the value is too deep")
         if type(tree) is list:
             return [self.decode(item, depth + 1) for item in tree]
         if type(tree) is not dict:
@@ -235,53 +301,67 @@ class _Decoder:
 
     def _decode_tagged(self, tag: Any, body: Any, depth: int) -> Any:
         if tag in ("t", "s", "f"):
-            if type(body) is not list:
-                raise DecodeError("a sequence is no list")
-            items = [self.decode(item, depth + 1) for item in body]
+            items = self._items(body, depth)
             if tag == "t":
                 return tuple(items)
             check_hashes(items)
             return set(items) if tag == "s" else frozenset(items)
         if tag == "d":
-            rows = [
-                (self.decode(key, depth + 1), self.decode(item, depth + 1)) for key, item in body
-            ]
-            check_hashes([key for key, _ in rows])
-            return dict(rows)
+            return self._dict(body, depth)
         if tag == "opaque":
             name, why = body
             return Opaque(_text(name)[:100], _text(why)[:20])
-        if tag == "ref" and self._reference is not None:
-            return self._reference(body)
-        return _decode_scalar(tag, body)
+        if self._reference is not None and tag in REFERENCES:
+            return self._reference(tag, body)
+        if tag in ("D", "deque", "nd", "r"):
+            return self._decode_container(tag, body, depth)
+        return self._scalar(tag, body)
 
+    def _items(self, body: Any, depth: int) -> list[Any]:
+        if type(body) is not list:
+            raise DecodeError("a sequence is no list")
+        return [self.decode(item, depth + 1) for item in body]
 
-def _decode_scalar(tag: Any, body: Any) -> Any:
-    if tag == "i":
-        text = _text(body)
-        if len(text) > MAX_BITS // 4 + 8:
-            raise DecodeError("an integer is too large")
-        return int(text, 16)
-    if tag == "x" and body in ("nan", "inf", "-inf"):
-        return float(body)
-    if tag == "b":
-        return bytes.fromhex(_text(body))
-    if tag == "c":
-        real, imag = (_decode_part(part) for part in body)
-        return complex(real, imag)
-    if tag == "q":
-        numerator, denominator = (_decode_part(part) for part in body)
-        return fractions.Fraction(numerator, denominator)
-    if tag == "m":
-        text = _text(body)
-        if len(text) > MAX_BITS:
-            raise DecodeError("a decimal is too large")
-        return decimal.Decimal(text)
-    raise DecodeError("the value has an unknown tag")
+    def _dict(self, body: Any, depth: int) -> dict[Any, Any]:
+        rows = [(self.decode(key, depth + 1), self.decode(item, depth + 1)) for key, item in body]
+        check_hashes([key for key, _ in rows])
+        return dict(rows)
 
+    def _decode_container(self, tag: str, body: Any, depth: int) -> Any:
+        if tag == "D":
+            name, rows, factory = body
+            found = self._dict(rows, depth)
+            return kinds.dict_of(_text(name), found, factory) if self._exact else found
+        if tag == "deque":
+            items, most = body
+            told = self._items(items, depth)
+            return deque(told, most) if self._exact else told
+        if tag == "nd":
+            dtype, nested = body
+            told = self.decode(nested, depth + 1)
+            return kinds.array_of(_text(dtype), told) if self._exact else told
+        found_range = range(*[self._part(part) for part in body])
+        self._budget.spend(len(found_range))
+        return found_range if self._exact else tuple(found_range)
 
-def _decode_part(part: Any) -> Any:
-    return _decode_scalar(part["t"], part["v"]) if type(part) is dict else part
+    def _scalar(self, tag: Any, body: Any) -> Any:
+        if tag in ("i", "m", "b", "B"):
+            self._budget.spend(0, len(_text(body)) if tag in ("i", "m") else 0)
+        if tag == "i":
+            if len(body) > MAX_BITS // 4 + 8:
+                raise TooLargeError("an integer is too large")
+            return int(body, 16)
+        if tag == "x" and body in ("nan", "inf", "-inf"):
+            return float(body)
+        if tag == "c":
+            real, imag = (self._part(part) for part in body)
+            return complex(real, imag)
+        if tag == "q":
+            return kinds.fraction_of(*(self._part(part) for part in body))
+        return kinds.decode_scalar(tag, body, exact=self._exact)
+
+    def _part(self, part: Any) -> Any:
+        return self._scalar(part["t"], part["v"]) if type(part) is dict else part
 
 
 def _text(body: Any) -> str:

@@ -27,10 +27,16 @@ _JEQ = 0x15
 _JGE = 0x35
 _JSET = 0x45
 _RETURN = 0x06
-_OFFSET_NR, _OFFSET_ARCH, _OFFSET_ARG0 = 0, 4, 16
+_OFFSET_NR, _OFFSET_ARCH, _OFFSET_ARG0, _OFFSET_ARG1, _OFFSET_ARG2 = 0, 4, 16, 24, 32
 
 REFUSED_OPTIONS = (1, 62)
 """Of prctl: the signal at the supervisor's death stays set; no core of its own (SCHED_CORE)."""
+REFUSED_FCNTL = (8, 10, 15, 1024, 1026)
+"""F_SETOWN, F_SETSIG, F_SETOWN_EX, F_SETLEASE, F_NOTIFY: each has the kernel itself send a signal,
+to whom one likes, and past the rules for ``kill``."""
+REFUSED_IOCTL = (0x8901, 0x8902, 0x5452, 0x540E, 0x5412, 0x541C)
+"""FIOSETOWN, SIOCSPGRP and FIOASYNC, the same by another door; TIOCSCTTY, TIOCSTI, TIOCLINUX."""
+F_SETFL, O_ASYNC = 4, 0x2000
 PR_SET_SECCOMP = 22
 SECCOMP_MODE_FILTER = 2
 
@@ -64,7 +70,7 @@ X86_64 = {
     "clock_settime": 227, "clock_adjtime": 305, "adjtimex": 159, "sethostname": 170,
     "setdomainname": 171, "uselib": 134, "ustat": 136, "sysfs": 139, "_sysctl": 156,
     "vmsplice": 278, "prctl": 157, "create_module": 174, "get_kernel_syms": 177,
-    "query_module": 178, **_MODERN,
+    "query_module": 178, "fcntl": 72, "ioctl": 16, **_MODERN,
 }  # fmt: skip
 
 AARCH64 = {
@@ -86,7 +92,7 @@ AARCH64 = {
     "nfsservctl": 42, "move_pages": 239, "migrate_pages": 238, "mbind": 235,
     "set_mempolicy": 237, "vhangup": 58, "settimeofday": 170, "clock_settime": 112,
     "clock_adjtime": 266, "adjtimex": 171, "sethostname": 161, "setdomainname": 162,
-    "vmsplice": 75, "prctl": 167, **_MODERN,
+    "vmsplice": 75, "prctl": 167, "fcntl": 25, "ioctl": 29, **_MODERN,
 }  # fmt: skip
 
 MACHINES = {"x86_64": (0xC000003E, X86_64), "aarch64": (0xC00000B7, AARCH64)}
@@ -130,6 +136,16 @@ def _first_argument(number: int, tests: Iterable[bytes]) -> bytes:
     return _op(_JEQ, number, 0, len(body) // 8) + body
 
 
+def _second_argument(number: int, refused: Iterable[int], *, flags: bool) -> bytes:
+    """Fail the call with EPERM for these commands, and for F_SETFL with O_ASYNC; else allow it."""
+    body = _op(_LOAD, _OFFSET_ARG1) + b"".join(map(_refuses, refused))
+    if flags:
+        asynchronous = _op(_JSET, O_ASYNC, 0, 1) + _error(errno.EPERM)
+        body += _op(_JEQ, F_SETFL, 0, 3) + _op(_LOAD, _OFFSET_ARG2) + asynchronous
+    body += _op(_RETURN, ALLOW)
+    return _op(_JEQ, number, 0, len(body) // 8) + body
+
+
 def _equals(value: int) -> bytes:
     return _op(_JEQ, value & 0xFFFFFFFF, 0, 1) + _op(_RETURN, ALLOW)
 
@@ -158,6 +174,9 @@ def build(machine: str, *, own_pid: int | None = None) -> bytes:
         elif name == "prctl":
             tests = [*map(_refuses, REFUSED_OPTIONS), _op(_RETURN, ALLOW)]
             code.append(_first_argument(number, tests))
+        elif name in ("fcntl", "ioctl"):
+            refused = REFUSED_FCNTL if name == "fcntl" else REFUSED_IOCTL
+            code.append(_second_argument(number, refused, flags=name == "fcntl"))
         elif name == "socketpair":
             code.append(_first_argument(number, [_equals(AF_UNIX)]))
         elif name in FIRST_ARGUMENT:
