@@ -82,7 +82,7 @@ class Registry:
         kind: str,
         group: str,
         builtins: Mapping[str, str],
-        protocol: type | None = None,
+        protocol: type | tuple[type, ...] = (),
         source: Callable[[], Iterable[Plugin]] | None = None,
     ) -> None:
         """Make a registry; nothing is read or imported yet.
@@ -91,13 +91,13 @@ class Registry:
             kind: what its plugins are called in messages.
             group: entry-point group of strangers' plugins.
             builtins: ``module:attr`` by name.
-            protocol: what ``load`` asserts a product to be.
+            protocol: what ``load`` asserts a product to be; of several, one of them.
             source: yields further built-in plugins, such as the shipped tasks.
         """
         self.kind = kind
         self.group = group
         self._builtins = builtins
-        self._protocol = protocol
+        self._protocols = protocol if isinstance(protocol, tuple) else (protocol,)
         self._source = source
         self._found: dict[str, tuple[Plugin, ...]] | None = None
 
@@ -219,16 +219,23 @@ class Registry:
         return factory(plugin.argument)
 
     def _check(self, plugin: Plugin, product: Any) -> None:
-        # Static look-ups: isinstance() on a protocol would run the product's properties.
-        members = [m for m in vars(self._protocol or object) if not m.startswith("_")]
-        absent = object()
-        missing = [m for m in members if inspect.getattr_static(product, m, absent) is absent]
-        if missing and self._protocol is not None:
-            raise PluginError(
-                f"the {self.kind} {plugin.name!r} ({plugin.origin}, {plugin.target}) is no "
-                f"{self._protocol.__name__}: it lacks {', '.join(missing)}",
-                hint=f"see reasonbench.protocols.{self._protocol.__name__}",
-            )
+        lacking = [(missing_members(product, p), p) for p in self._protocols]
+        if not lacking or any(not missing for missing, _ in lacking):
+            return
+        missing, nearest = min(lacking, key=lambda pair: len(pair[0]))
+        raise PluginError(
+            f"the {self.kind} {plugin.name!r} ({plugin.origin}, {plugin.target}) is no "
+            f"{nearest.__name__}: it lacks {', '.join(missing)}",
+            hint=f"see reasonbench.protocols.{nearest.__name__}",
+        )
+
+
+def missing_members(product: Any, protocol: type) -> list[str]:
+    """Return the members of a protocol that a product lacks."""
+    # Static look-ups: isinstance() on a protocol would run the product's properties.
+    members = [m for m in vars(protocol) if not m.startswith("_")]
+    absent = object()
+    return [m for m in members if inspect.getattr_static(product, m, absent) is absent]
 
 
 @contextlib.contextmanager
@@ -314,10 +321,16 @@ GRADERS = Registry(
 DETECTORS = Registry(
     kind="detector",
     group="reasonbench.detectors",
-    protocol=protocols.Detector,
-    builtins={"exact": "reasonbench.detectors.exact:ExactDetector"},
+    protocol=(protocols.Detector, protocols.ModelDetector),
+    builtins={
+        "overlap": "reasonbench.detectors.overlap:OverlapDetector",
+        "regurgitation": "reasonbench.detectors.regurgitation:RegurgitationDetector",
+        "cutoff": "reasonbench.detectors.cutoff:CutoffDetector",
+        "perturbation": "reasonbench.detectors.perturbation:PerturbationDetector",
+        "completion": "reasonbench.detectors.completion:CompletionDetector",
+    },
 )
-"""What searches traces."""
+"""What looks for leaks: ``Detector`` in the traces, ``ModelDetector`` in the model."""
 
 SECTIONS = Registry(
     kind="section",

@@ -27,6 +27,8 @@ COMMANDS = {
     "grade": "reasonbench.cli.grade:grade",
     "compare": "reasonbench.cli.compare:compare",
     "plan": "reasonbench.cli.compare:plan",
+    "scan": "reasonbench.cli.scan:scan",
+    "fresh": "reasonbench.cli.fresh:fresh",
     "report": "reasonbench.cli.report:report",
     "tasks": "reasonbench.cli.tasks:tasks",
     "plugins": "reasonbench.cli.info:plugins",

@@ -240,7 +240,7 @@ def test_our_registries_list_our_plugins():
     assert {"lm_eval", "yaml", "jsonl"} | shipped <= set(plugins.TASKS.names())
     assert {"transformers", "vllm"} <= set(plugins.ENGINES.names())
     assert {"exact", "countdown", "math", "lm_eval"} <= set(plugins.GRADERS.names())
-    assert {"exact"} <= set(plugins.DETECTORS.names())
+    assert {"overlap"} <= set(plugins.DETECTORS.names())
     assert "verdict" in plugins.SECTIONS.names()
     kinds = [registry.kind for registry in plugins.REGISTRIES]
     assert kinds == ["task", "engine", "grader", "detector", "section"]
