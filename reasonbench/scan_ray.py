@@ -1,7 +1,7 @@
 """The shards of a scan searched on a Ray cluster, through Ray Data.
 
 Each actor takes one processor and loads the index once.  The index travels through Ray's object
-store, once to a node: it is some tens of megabytes, and a folder that every node sees would be
+store, once to a node: it is 10 MB for 1,800 items, and a folder that every node sees would be
 one thing more to set up.  The traces do not travel: every node must see the files under the same
 paths, or reach the Hub, and a node that does not see a file, or sees another one, ends the scan.
 
@@ -12,6 +12,7 @@ scan's folder, so a scan that was cut short goes on with what is left, on Ray or
 import logging
 import os
 import pickle
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -25,12 +26,15 @@ from reasonbench.corpus.sources_shards import Shard
 from reasonbench.engines.ray_cluster import connect
 from reasonbench.errors import ReasonbenchError, TraceError
 
+# Ray Data starts its actors in a way that Ray's core complains of on standard error.
+os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+
 import ray  # isort: skip - ray_cluster sets what Ray reads at import
 import ray.data  # isort: skip
 from ray.exceptions import RayError  # isort: skip
 
-RESTARTS = 3
-"""Times that an actor or a shard is tried again after its process or node died."""
+RETRIES = 3
+"""Times that a shard is tried again after its process or node died."""
 
 Batch = dict[str, Any]
 
@@ -67,23 +71,24 @@ def on_ray(address: str, workers: int | None = None) -> Executor:
 def _searched(
     job: Job, shards: Mapping[int, Shard], workers: int | None
 ) -> Iterator[tuple[int, Searched]]:
-    _keep_quiet()
     rows = [{"number": n, "shard": pickle.dumps(_anywhere(s))} for n, s in shards.items()]
     processors = int(ray.cluster_resources().get("CPU", 1))
     most = max(1, min(workers or processors, processors, len(rows)))
     # as bytes: arrays that are mapped from the object store cannot be written to, and the
     # compiled search is compiled for arrays that can
-    index = ray.put(pickle.dumps(job._replace(index=None)))
-    done = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
-        Actor,
-        fn_constructor_args=(index,),
-        batch_size=1,
-        batch_format="numpy",
-        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=most),
-        num_cpus=1,
-        max_restarts=RESTARTS,
-        max_task_retries=RESTARTS,
-    )
+    index = ray.put(pickle.dumps(job._replace(folder=None)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Ray Data warns of its own settings
+        _keep_quiet()
+        done = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
+            Actor,
+            fn_constructor_args=(index,),
+            batch_size=1,
+            batch_format="numpy",
+            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=most),
+            num_cpus=1,
+            max_task_retries=RETRIES,
+        )
     for row in done.iter_rows():
         if row["error"]:
             error = pickle.loads(row["error"])

@@ -22,32 +22,32 @@ GROWTH = 5
 _TOP = 0x1D800
 """Code points from here on are spaces, and so are those of rare scripts before."""
 _SYMBOLS = {
-    "×": "*",
-    "⋅": "*",
-    "·": "*",
-    "∙": "*",
-    "∗": "*",
-    "÷": "/",
-    "⁄": "/",
-    "∕": "/",
-    "−": "-",
-    "–": "-",
-    "—": "-",
-    "‐": "-",
-    "‑": "-",
-    "≤": "<=",
-    "≥": ">=",
-    "⩽": "<=",
-    "⩾": ">=",
-    "≠": "!=",
-    "√": " sqrt ",
-    "∞": " infty ",
-    "∠": " angle ",
-    "△": " triangle ",
-    "‘": "'",
-    "’": "'",
-    "“": '"',
-    "”": '"',
+    "\N{MULTIPLICATION SIGN}": "*",
+    "\N{DOT OPERATOR}": "*",
+    "\N{MIDDLE DOT}": "*",
+    "\N{BULLET OPERATOR}": "*",
+    "\N{ASTERISK OPERATOR}": "*",
+    "\N{DIVISION SIGN}": "/",
+    "\N{FRACTION SLASH}": "/",
+    "\N{DIVISION SLASH}": "/",
+    "\N{MINUS SIGN}": "-",
+    "\N{EN DASH}": "-",
+    "\N{EM DASH}": "-",
+    "\N{HYPHEN}": "-",
+    "\N{NON-BREAKING HYPHEN}": "-",
+    "\N{LESS-THAN OR EQUAL TO}": "<=",
+    "\N{GREATER-THAN OR EQUAL TO}": ">=",
+    "\N{LESS-THAN OR SLANTED EQUAL TO}": "<=",
+    "\N{GREATER-THAN OR SLANTED EQUAL TO}": ">=",
+    "\N{NOT EQUAL TO}": "!=",
+    "\N{SQUARE ROOT}": " sqrt ",
+    "\N{INFINITY}": " infty ",
+    "\N{ANGLE}": " angle ",
+    "\N{WHITE UP-POINTING TRIANGLE}": " triangle ",
+    "\N{LEFT SINGLE QUOTATION MARK}": "'",
+    "\N{RIGHT SINGLE QUOTATION MARK}": "'",
+    "\N{LEFT DOUBLE QUOTATION MARK}": '"',
+    "\N{RIGHT DOUBLE QUOTATION MARK}": '"',
     "\u00ad": "",
     "\u200b": "",
     "\u200c": "",
@@ -190,7 +190,7 @@ def _escape(data: NDArray[np.uint8], i: int, end: int) -> tuple[int, int]:
             if 0xDC00 <= low < 0xE000:
                 return 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00), 12
         return 32, 6
-    if kind == 92 or kind == 34 or kind == 47:
+    if kind in (92, 34, 47):
         return np.int64(kind), 2
     return 32, 2
 

@@ -117,10 +117,17 @@ def concluded(
     n_records = sum(result.rows_read for result in results)
     numbered = list(enumerate(results))
     real = [(n, h, None) for n, r in numbered for h in r.hits if h.item < len(items) and h.kind]
-    alike = [(n, like.hit, like.cosine) for n, r in numbered for like in r.alike]
     decoy = [h for r in results for h in r.hits if h.item >= len(items) and h.kind]
     table = _Table(shards, items, first_rows(parts), n_records, most)
     findings = table.findings(real)
+    sure = {_place(f) for f in findings if f.status == "contaminated"}
+    # what overlaps is no discovery of the embeddings: it would lend its q-value to the others
+    alike = [
+        (n, like.hit, like.cosine)
+        for n, result in numbered
+        for like in result.alike
+        if (n, like.hit.row, like.hit.item) not in sure
+    ]
     n_long = sum(result.n_long for result in results)
     found = [f for f in findings if f.status == "contaminated"]
     bar = max((f.p_value for f in found), default=0.0)
@@ -179,14 +186,18 @@ class _Table(NamedTuple):
         ]
 
 
+def _place(finding: Finding) -> tuple[int, int, int]:
+    return finding.shard, finding.hit.row, finding.hit.item
+
+
 def joined(overlaps: Sequence[Finding], alike: Sequence[Finding]) -> list[Finding]:
     """Return both in the order of shards, rows and items, one finding a pair.
 
     What overlaps says more than what is alike, unless it is only suspect and the other is sure.
     """
-    best = {(f.shard, f.hit.row, f.hit.item): f for f in overlaps}
+    best = {_place(f): f for f in overlaps}
     for finding in alike:
-        place = finding.shard, finding.hit.row, finding.hit.item
+        place = _place(finding)
         known = best.get(place)
         if known is None or (known.status == "suspect" and finding.status != "suspect"):
             best[place] = finding

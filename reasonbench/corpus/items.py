@@ -26,7 +26,7 @@ class Kind(enum.StrEnum):
     VERBATIM = "verbatim"
     """The question word for word, numbers and operators included."""
     REFORMATTED = "reformatted"
-    """The question's words and numbers in another notation, with words around it changed at most."""
+    """The question in another notation, or with a few words around it changed."""
     RENUMBERED = "renumbered"
     """The question's words with other numbers."""
     PARAPHRASED = "paraphrased"

@@ -39,7 +39,7 @@ class Job(NamedTuple):
     """How shards are read."""
     meaning: Meaning | None = None
     """Embedded items, where paraphrases are asked for."""
-    index: Path | None = None
+    folder: Path | None = None
     """Folder on this machine in which the index is saved, where there is one."""
 
 
@@ -75,8 +75,8 @@ class ShardSearch:
             blocks, lambda: reading.account, self._searcher, job.calibration.tail, job.items,
             progress,
         )  # fmt: skip
-        values: list[Any] = [getattr(found, name) for name in found.__struct_fields__]
-        return Searched(*values, tuple(reader.found) if reader is not None else ())
+        values: dict[str, Any] = {name: getattr(found, name) for name in found.__struct_fields__}
+        return Searched(**values, alike=tuple(reader.found) if reader is not None else ())
 
 
 def _silent(_bytes: int) -> None:
@@ -92,8 +92,8 @@ def in_processes(workers: int) -> Executor:
         context = get_context("spawn")
         done = context.Value("q", 0)
         with TemporaryDirectory(prefix="reasonbench-scan-") as temporary:
-            index = job.index or Path(temporary)
-            if job.index is None:
+            index = job.folder or Path(temporary)
+            if job.folder is None:
                 saved.save(job.calibration, index)
             start = index, list(job.items), job.read, job.meaning, done
             with ProcessPoolExecutor(

@@ -92,7 +92,7 @@ def new_candidates() -> Candidates:
 
 
 @compiled
-def probe(
+def probe(  # noqa: C901 - one loop: a call for each token would cost more than it does
     tokens: NDArray[np.uint64],
     count: int,
     length: int,

@@ -45,14 +45,18 @@ def load(folder: Path) -> Calibration | None:
         return None
     if about.get("version") != VERSION:
         return None
-    return Calibration(
-        _load(Arrays, folder / "arrays"),
-        _load(Units, folder / "units"),
-        msgspec.convert(about["tail"], Tail),
-        np.load(folder / "searchable.npy"),
-        about["n_records"],
-        about["n_held_out"],
-    )
+    try:
+        return Calibration(
+            _load(Arrays, folder / "arrays"),
+            _load(Units, folder / "units"),
+            msgspec.convert(about["tail"], Tail),
+            np.load(folder / "searchable.npy"),
+            about["n_records"],
+            about["n_held_out"],
+        )
+    except (OSError, ValueError, EOFError):
+        # a machine that lost power keeps names of files whose bytes it has not written
+        return None
 
 
 def _save(value: Any, folder: Path) -> None:

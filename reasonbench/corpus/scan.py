@@ -177,11 +177,13 @@ class _Work:
             if calibration is None:
                 calibration = calibrate(self._items, blocks)
                 if index is not None:
-                    saved.save(calibration, index)
+                    with self._keeping():
+                        saved.save(calibration, index)
             if encoder:
                 meaning = self._meaning(encoder, calibration, blocks)
                 if kept is not None:
-                    meaning.save(kept)
+                    with self._keeping():
+                        meaning.save(kept)
         return Job(calibration, self._items, self._read, meaning, index)
 
     def _meaning(
@@ -259,12 +261,17 @@ class _Work:
         if self._folder is None:
             return
         partial = self._folder / f"{number}.partial"
-        try:
+        with self._keeping():
             partial.write_bytes(jobs.encode(result))
             os.replace(partial, self._folder / f"{number}.msgpack")
+
+    @contextlib.contextmanager
+    def _keeping(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise TraceError(
-                f"the scan's state cannot be written to {self._folder}: {error.strerror}",
+                f"the scan's state cannot be written to {self._folder}: {error.strerror or error}",
                 hint="free space, or name another place with --state",
             ) from error
 

@@ -193,7 +193,9 @@ def first_of(pairs: Pairs, count: int) -> Pairs:
 
 def joined(parts: Sequence[Pairs]) -> Pairs:
     """Return all pairs, one part after another."""
-    columns: list[Any] = [np.concatenate(column) for column in zip(new_pairs(0), *parts, strict=True)]
+    columns: list[Any] = [
+        np.concatenate(column) for column in zip(new_pairs(0), *parts, strict=True)
+    ]
     return Pairs(*columns)
 
 

@@ -8,8 +8,9 @@ half of a background, in units of how that item's cosines fall off from there.  
 which the nulls have not seen, gives how often a score comes up by chance: an exponential tail,
 one for items with numbers and one for those without.
 
-These p-values are a family of their own for Benjamini and Hochberg: asking for paraphrases
-changes no q-value of the overlap search.
+These p-values are a family of their own for Benjamini and Hochberg, less the pairs that overlap
+has found: asking for paraphrases changes no q-value of the overlap search, and the q-value of a
+paraphrase speaks of those that only the embeddings see.
 
 Not covered: what stands after the first words that the encoder reads (256 word pieces), a
 question inside a trace, and paraphrases that change the numbers.
@@ -18,7 +19,7 @@ question inside a trace, and paraphrases that change the numbers.
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
@@ -265,7 +266,7 @@ def _cut_mean(scale: float) -> float:
 
 def _cosines(texts: Vectors, items: Vectors) -> NDArray[np.float64]:
     # four digits: the last bits depend on which texts are embedded together, and on the processor
-    cosines: NDArray[np.float64] = np.round((texts @ items.T).astype(np.float64), 4)
+    cosines: NDArray[Any] = np.round((texts @ items.T).astype(np.float64), 4)
     return cosines
 
 

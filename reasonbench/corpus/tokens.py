@@ -1,8 +1,8 @@
-"""Text to hashed words and numbers, at the speed of memory.
+r"""Text to hashed words and numbers, at the speed of memory.
 
 A word is a run of ASCII letters without case, a number a run of digits; a single letter is a name
 in a formula, and counts where numbers do.  LaTeX commands are no
-words, but for those that plain text spells out (``\\sin``, ``\\pi``, ``\\sqrt``).  Text that
+words, but for those that plain text spells out (``\sin``, ``\pi``, ``\sqrt``).  Text that
 holds more than ASCII goes through ``canonical`` first.  Two words are equal where their first
 sixteen letters and their lengths are.
 """
@@ -27,12 +27,15 @@ _ZERO = np.uint64(0)
 _BACKSLASH = np.uint8(92)
 _U = np.uint8(117)
 _KEPT_BITS = 12
+# fmt: off
 _SPELLED = (
-    "sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh log ln lg exp gcd lcm max min "
-    "mod bmod pmod det dim deg lim sup inf sqrt infty angle triangle pi alpha beta gamma delta "
-    "epsilon zeta eta theta iota kappa lambda mu nu xi omicron rho sigma tau upsilon phi chi psi "
-    "omega"
-).split()
+    "sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh",
+    "log", "ln", "lg", "exp", "gcd", "lcm", "max", "min", "mod", "bmod", "pmod", "det", "dim",
+    "deg", "lim", "sup", "inf", "sqrt", "infty", "angle", "triangle", "pi", "alpha", "beta",
+    "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu",
+    "xi", "omicron", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega",
+)
+# fmt: on
 """Commands whose names are words of the text."""
 
 
@@ -143,9 +146,9 @@ def tokenize(
             left &= ~(((_ONE << np.uint64(e - 1)) << _ONE) - _ONE)
             if is_word:
                 h = word_hash(data, p + s, length, _LOWER)
-                if p + s > start and data[p + s - 1] == _BACKSLASH:
-                    if kept[np.int64(h >> np.uint64(64 - _KEPT_BITS))] != h:
-                        continue
+                is_command = p + s > start and data[p + s - 1] == _BACKSLASH
+                if is_command and kept[np.int64(h >> np.uint64(64 - _KEPT_BITS))] != h:
+                    continue
                 words[n_words] = h
                 places[n_words] = n_both
                 n_words += length > 1

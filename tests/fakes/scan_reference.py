@@ -58,18 +58,25 @@ def tokenized(text: str, *, escaped: bool = False) -> tuple[list[str], list[str]
     return words, both, places
 
 
-def alignment(
+def alignment(  # noqa: PLR0917 - as what it is compared with
     text: Sequence[int],
     unit: Sequence[int],
     first: Sequence[float],
     follow: Sequence[float],
     names: Sequence[bool],
+    begin: int = 0,
+    slack: int = 10**6,
 ) -> float:
-    """Return the bits of the best local alignment, with every cell of the table written down."""
+    """Return the bits of the best local alignment, with every cell of the table written down.
+
+    Token i of the text and token j of the unit meet where i - j is within ``slack`` of ``begin``.
+    """
     cells = [[(0.0, False)] * (len(unit) + 1) for _ in range(len(text) + 1)]
     best = 0.0
     for i, token in enumerate(text, 1):
         for j, wanted in enumerate(unit, 1):
+            if abs(i - j - begin) > slack:
+                continue
             (diagonal, before), name = cells[i - 1][j - 1], names[j - 1]
             if token == wanted:
                 cell = diagonal + (follow if before else first)[j - 1], True
