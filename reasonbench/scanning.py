@@ -14,6 +14,7 @@ from reasonbench.corpus import sources
 from reasonbench.corpus.blocks import Account
 from reasonbench.corpus.items import Item, Kind, read_items
 from reasonbench.corpus.jobs import Executor
+from reasonbench.corpus.output import check_outputs
 from reasonbench.corpus.scan import Finding, Progress, ScanOptions, ScanResult, scan
 from reasonbench.corpus.semantic import Encoder
 from reasonbench.corpus.sources_shards import Shard
@@ -168,6 +169,7 @@ def run_scan(
     state: Path | None = None,
     progress: Progress = lambda _bytes: None,
     total: Any = None,
+    outputs: Sequence[Path] = (),
     ray: str | None = None,
     semantic: bool = False,
     tell: Callable[[str], None] = lambda _said: None,
@@ -186,6 +188,7 @@ def run_scan(
         state: folder in which a scan that is cut short goes on.
         progress: told bytes.
         total: called with the number of bytes before the search begins.
+        outputs: where the traces will be written again.
         ray: address of a Ray cluster on which the shards are searched.
         semantic: whether paraphrases are searched for by sentence embeddings.
         tell: told what is done where no bytes are counted.
@@ -198,6 +201,7 @@ def run_scan(
     items = load_items(against)
     selection = sources.Selection.parse(fields) if fields else None
     shards = sources.expand(traces, strict=strict)
+    check_outputs(shards, outputs)
     if total is not None:
         total(sum(shard.size for shard in shards))
     options = ScanOptions(

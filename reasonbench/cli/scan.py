@@ -138,6 +138,7 @@ def scan(
             state=state or _cache(),
             progress=bar.advance,
             total=bar.begin,
+            outputs=[path for path in (clean, removed) if path is not None],
             ray=ray,
             semantic=semantic,
             tell=say,

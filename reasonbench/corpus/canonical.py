@@ -99,7 +99,9 @@ def _letter(character: str) -> str:
     decomposition = unicodedata.decomposition(character)
     folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", character).casefold())
     plain = "".join(_ascii(part) for part in folded if unicodedata.category(part) != "Mn")
-    if decomposition.startswith("<super>"):
+    if decomposition.startswith("<fraction>"):
+        plain = f" {plain}"
+    elif decomposition.startswith("<super>"):
         plain = f"^{plain}"
     elif decomposition.startswith("<sub>"):
         plain = f"_{plain}"

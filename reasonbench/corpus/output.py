@@ -145,7 +145,9 @@ def write_split(
         TraceError: a shard that cannot be read twice, or was changed since it was searched;
             a file that cannot be written.
     """
-    _check(shards, reasons, [path for path in (clean, removed) if path is not None])
+    check_outputs(shards, [path for path in (clean, removed) if path is not None])
+    if not set(reasons) <= {shard.key for shard in shards}:
+        raise _changed("the traces")
     with contextlib.ExitStack() as stack:
         outputs = [
             stack.enter_context(OutputFile(path)) if path is not None else None
@@ -163,15 +165,18 @@ def write_split(
     return Written(parting.kept, parting.removed, parting.not_searched, tuple(parting.unread))
 
 
-def _check(shards: Sequence[Shard], reasons: Mapping[str, Reasons], outputs: list[Path]) -> None:
-    for shard in shards:
+def check_outputs(shards: Sequence[Shard], outputs: Sequence[Path]) -> None:
+    """See that the traces can be written again, before they are searched.
+
+    Raises:
+        TraceError: a shard that cannot be read twice, or an output that is an input or another.
+    """
+    for shard in shards if outputs else ():
         if shard.is_stream:
             raise TraceError(
                 f"{shard.document} cannot be read a second time",
                 hint="save it to a file, and give that",
             )
-    if not set(reasons) <= {shard.key for shard in shards}:
-        raise _changed("the traces")
     taken = {os.path.realpath(shard.path) for shard in shards if shard.kind != "hub"}
     for path in outputs:
         real = os.path.realpath(path)

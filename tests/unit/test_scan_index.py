@@ -1,7 +1,6 @@
-"""Index, null and tail of the scan, against plain Python and against chance that is made."""
+"""Index and background of the scan, against plain Python."""
 
 import json
-import math
 import random
 from collections import Counter
 
@@ -13,15 +12,7 @@ from scan_world import World, write_jsonl
 from reasonbench.corpus import index, saved
 from reasonbench.corpus.background import LETTER_BITS, MOST_BITS, NAME_BITS, UNREAD, new_counts
 from reasonbench.corpus.calibrate import (
-    FLOOR,
-    TAIL_FROM,
-    TAIL_SCALE,
-    TAIL_TO,
-    TOPIC_FLOOR,
-    Tail,
     calibrate,
-    fit_tail,
-    item_block,
 )
 from reasonbench.corpus.decoys import FEWEST_ITEMS, make_decoys
 from reasonbench.corpus.hashing import find, run_hashes
@@ -40,11 +31,9 @@ from reasonbench.corpus.index import (
 from reasonbench.corpus.items import Item
 from reasonbench.corpus.probe import Seeds
 from reasonbench.corpus.scan import ScanOptions, scan
-from reasonbench.corpus.search import Matches, Searcher
+from reasonbench.corpus.search import Searcher
 from reasonbench.corpus.sources import expand
 from reasonbench.corpus.tokens import hash_of, text_tokens
-
-KINDS = {"question": 0, "solution": 1, "code": 2}
 
 
 def blocks_of(tmp_path, records, name="background.jsonl"):
@@ -277,133 +266,6 @@ def test_a_number_and_a_letter_are_worth_little_and_less_the_second_time(tmp_pat
     letter = [i for i, token in enumerate(tokens) if token == "x"]
     assert bits.first[number].tolist() == [NAME_BITS, NAME_BITS / 2]
     assert bits.first[letter].tolist() == [LETTER_BITS, LETTER_BITS / 2]
-
-
-@pytest.mark.parametrize("scale", [0.03, 0.065, 0.12])
-def test_the_tail_finds_the_scale_and_rate_of_chance(scale):
-    numbers = np.random.default_rng(int(scale * 1000))
-    n, exposure = 40_000, 10**9
-    scores = numbers.exponential(scale, n) + TAIL_FROM
-    tail = fit_tail([matches_of(scores)], exposure)
-    assert tail.scale == pytest.approx(scale, rel=0.05)
-    assert tail.rate == pytest.approx(n / exposure, rel=0.05)
-    assert tail.n_pairs == ((scores >= TAIL_FROM) & (scores < TAIL_TO)).sum()
-
-
-def matches_of(scores, whole=None):
-    size = len(scores)
-    number = np.arange(size, dtype=np.int64)
-    none = np.zeros(size, np.int64)
-    return Matches(number, none, none, scores, np.zeros(size) if whole is None else whole)
-
-
-def test_hits_are_not_taken_for_chance():
-    scores = np.random.default_rng(1).exponential(0.05, 2000) + TAIL_FROM
-    hits = np.concatenate([scores, np.full(300, 0.9), np.full(200, 0.15)])
-    whole = np.concatenate([np.zeros(2300), np.full(200, 80.0)])
-    alone = fit_tail([matches_of(scores[scores < 0.6])], 10**8)
-    assert fit_tail([matches_of(hits, whole)], 10**8) == alone
-
-
-def test_without_a_background_the_tail_is_that_of_other_traces():
-    tail = fit_tail([], 0)
-    assert tail.scale == pytest.approx(TAIL_SCALE, rel=1e-6)
-    assert tail.n_pairs == 0
-    assert tail.rate > 0
-
-
-def test_p_values_of_chance_are_as_small_as_they_say():
-    numbers = np.random.default_rng(5)
-    scale, rate, tokens = 0.06, 2e-4, 1000
-    tail = Tail(rate=rate, scale=scale, n_pairs=0, keep=0.0)
-    best = []
-    for n in numbers.poisson(rate * tokens, 20_000):
-        scores = TAIL_FROM + numbers.exponential(scale, n)
-        best.append(scores.max(initial=0.0))
-    p = tail.p_value(np.array(best), np.full(len(best), tokens))
-    for bar in (0.1, 0.03, 0.01, 0.003):
-        assert (p <= bar).mean() == pytest.approx(bar, abs=4 * math.sqrt(bar / len(best)))
-
-
-def test_p_values_fall_with_the_score_and_rise_with_the_length():
-    tail = Tail(rate=1e-7, scale=0.06, n_pairs=0, keep=0.0)
-    scores = np.linspace(TAIL_FROM, 2, 50)
-    p = tail.p_value(scores, np.full(50, 500))
-    assert (np.diff(p) <= 0).all()
-    assert ((p > 0) & (p <= 1)).all()
-    long = tail.p_value(scores, np.full(50, 50_000))
-    assert (long >= p).all()
-    assert tail.p_value(np.array([TAIL_FROM - 1e-9]), np.array([10**6])) == 1
-    whole = tail.whole_p_value(np.array([0.0, 10.0, 60.0, 5000.0]), np.full(4, 100))
-    assert whole[0] == 1
-    assert (np.diff(whole) <= 0).all()
-    assert whole[-1] > 0
-
-
-def test_the_null_of_a_unit_is_what_the_third_best_record_of_the_background_comes_to(tmp_path):
-    world = World(6)
-    items = world.items(12)
-    half = items[0].question.split(". ")[0]
-    records = world.records(150)
-    base = calibrate(items, blocks_of(tmp_path, records, "base.jsonl"))
-    for row in (10, 20):
-        records[row]["trace"] += f" {half}."
-    twice = calibrate(items, blocks_of(tmp_path, records, "twice.jsonl"))
-    records[30]["trace"] += f" {half}."
-    raised = calibrate(items, blocks_of(tmp_path, records))
-    question = int(np.flatnonzero((raised.units.items == 0) & (raised.units.kinds == 0))[0])
-    assert base.arrays.null[question] == twice.arrays.null[question] == FLOOR
-    assert raised.arrays.null[question] > FLOOR
-    others = raised.units.items != 0
-    assert np.allclose(base.arrays.null[others], raised.arrays.null[others], atol=2.0)
-
-
-def test_nulls_and_topics_have_a_floor_and_scales_are_more_than_nothing(tmp_path):
-    world = World(7)
-    arrays = calibrate(world.items(20), blocks_of(tmp_path, world.records(100))).arrays
-    assert (arrays.null >= FLOOR).all()
-    assert (arrays.topic_null >= TOPIC_FLOOR).all()
-    assert (arrays.scale > 0).all()
-    assert (arrays.topic_scale > 0).all()
-    for part in (arrays.first, arrays.follow, arrays.need, arrays.null, arrays.scale):
-        assert np.isfinite(part).all()
-
-
-@pytest.mark.parametrize("share", [0.05, 0.2])
-def test_an_item_that_stands_in_many_records_of_the_background_is_still_found(tmp_path, share):
-    world = World(8)
-    items, records = world.items(30), world.records(200)
-    rows = list(range(0, 200, int(1 / share)))
-    for row in rows:
-        world.plant(records[row], items[3], "mid-trace" if row % 40 else "verbatim")
-    blocks = blocks_of(tmp_path, records)
-    calibration = calibrate(items, blocks)
-    assert calibration.n_held_out >= len(rows)
-    searcher = Searcher(calibration.arrays, calibration.units.kinds)
-    pairs, sizes = searcher.pairs(blocks[0])
-    found = searcher.matches(pairs)
-    p = calibration.tail.p_value(found.score, sizes[found.record].astype(np.int64))
-    sure = {
-        (int(r), int(i)) for r, i, v in zip(found.record, found.item, p, strict=True) if v < 1e-6
-    }
-    assert sure == {(row, 3) for row in rows}
-    result = scan(expand([str(tmp_path / "background.jsonl")]), items)
-    assert {(f.row, f.item.id) for f in result.findings} == {(row, "i3") for row in rows}
-
-
-def test_the_background_may_hold_nothing(tmp_path):
-    calibration = calibrate(World().items(5), [])
-    assert calibration.searchable.all()
-    assert (calibration.n_records, calibration.n_held_out) == (0, 0)
-
-
-def test_items_own_texts_are_records_that_do_not_run_into_each_other():
-    items = World().items(5)
-    block = item_block(items)
-    texts = [
-        block.data[s:e].tobytes().decode() for s, e in zip(block.starts, block.ends, strict=True)
-    ]
-    assert texts == [f"{item.question}\n{item.solution}\n" for item in items]
 
 
 def test_a_saved_index_finds_the_same(tmp_path):
