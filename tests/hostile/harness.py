@@ -186,7 +186,7 @@ threading.Thread(target=lambda: (time.sleep(0.05), os._exit(0))).start()
              calls=((1,),) * 30),
     function("many values, call after call", "ole", "def f(x): return [[]] * 900_000",
              calls=((1,),) * 30),
-    function("many large numbers", "ok", "def f(x): return [1 << 330_000] * 2000"),
+    function("many large numbers", "ok", "def f(x): return [1 << 330_000] * 500"),
     function("fractions that would be long to reduce", "ole security", HARNESS + """
 import json, random
 from fractions import Fraction

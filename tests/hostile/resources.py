@@ -12,7 +12,7 @@ while True:
     try: os.fork()
     except OSError: pass
 """),
-    stdio("memory", "mle", "x = []\nwhile True: x.append(bytearray(1 << 24))"),
+    stdio("memory", "mle tle_cpu", "x = []\nwhile True: x.append(bytearray(1 << 24))"),
     stdio("memory in small pieces", "mle", "x = []\nwhile True: x.append([0] * 1000)",
           limits=Limits(cpu_s=10, memory_mb=128)),
     stdio("memory error caught", "mle tle_cpu ok signal", """
