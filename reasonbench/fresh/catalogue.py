@@ -2,7 +2,6 @@
 
 import functools
 import importlib
-import importlib.util
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
@@ -20,9 +19,7 @@ def shipped() -> Families:
     """Return every shipped family."""
     found: list[Family] = []
     for package in PACKAGES:
-        spec = importlib.util.find_spec(package)
-        if spec is not None and spec.origin is not None:
-            found += importlib.import_module(package).FAMILIES
+        found += importlib.import_module(package).FAMILIES
     return indexed(found)
 
 
