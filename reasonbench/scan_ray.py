@@ -26,13 +26,11 @@ from reasonbench.corpus.sources_shards import Shard
 from reasonbench.engines.ray_cluster import connect
 from reasonbench.errors import ReasonbenchError, TraceError
 
-# Ray Data starts its actors in a way that Ray's core complains of on standard error.
-os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-
 import ray  # isort: skip - ray_cluster sets what Ray reads at import
 import ray.data  # isort: skip
 from ray.exceptions import RayError  # isort: skip
 
+LOG_LEVEL = "RAY_BACKEND_LOG_LEVEL"
 RETRIES = 3
 """Times that a shard is tried again after its process or node died."""
 
@@ -50,8 +48,12 @@ def on_ray(address: str, workers: int | None = None) -> Executor:
     def execute(
         job: Job, shards: Mapping[int, Shard], progress: Progress
     ) -> Iterator[tuple[int, Searched]]:
-        ours = connect(address)
+        # Ray Data starts its actors in a way that Ray's core complains of on standard error.
+        named = LOG_LEVEL in os.environ
+        os.environ.setdefault(LOG_LEVEL, "fatal")
+        ours = False
         try:
+            ours = connect(address)
             for number, result in _searched(job, shards, workers):
                 progress(shards[number].size)
                 yield number, result
@@ -64,6 +66,8 @@ def on_ray(address: str, workers: int | None = None) -> Executor:
         finally:
             if ours:
                 ray.shutdown()
+            if not named:
+                del os.environ[LOG_LEVEL]
 
     return execute
 
