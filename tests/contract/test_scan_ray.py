@@ -15,7 +15,7 @@ from reasonbench.corpus.jobs import ShardSearch
 from reasonbench.corpus.scan import ScanOptions, scan
 from reasonbench.corpus.sources import expand
 from reasonbench.errors import EngineError, TraceError
-from reasonbench.scan_ray import Actor, on_ray
+from reasonbench.scan_ray import LOG_LEVEL, Actor, on_ray
 
 # fmt: off
 NOUNS = (
@@ -38,8 +38,11 @@ ITEMS = [Item("made", str(i), question) for i, question in enumerate(QUESTIONS)]
 
 @pytest.fixture(scope="module")
 def cluster():
-    with ray_cluster.two_nodes() as cluster:
-        yield cluster
+    with pytest.MonkeyPatch.context() as patch:
+        # Ray's core reads it when this process joins; a command sets it before it does
+        patch.setenv(LOG_LEVEL, "fatal")
+        with ray_cluster.two_nodes() as cluster:
+            yield cluster
 
 
 @pytest.fixture
