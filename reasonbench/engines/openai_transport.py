@@ -13,6 +13,7 @@ import json
 import math
 import random
 import threading
+import weakref
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -97,11 +98,33 @@ class BoundedClient(openai.DefaultAsyncHttpxClient):
         )
 
 
+class _RecordingLoop(asyncio.SelectorEventLoop):
+    """An event loop that knows its connections.
+
+    The HTTP client forgets a connection that the server cuts while its request is cancelled.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._made: weakref.WeakSet[asyncio.Transport] = weakref.WeakSet()
+
+    async def create_connection(self, *args: Any, **options: Any) -> Any:
+        transport, protocol = await super().create_connection(*args, **options)
+        self._made.add(transport)
+        return transport, protocol
+
+    async def abort_all(self) -> None:
+        """Close every connection that is still open, without a farewell."""
+        for transport in list(self._made):
+            transport.abort()
+        await asyncio.sleep(0)
+
+
 class LoopThread:
     """An event loop in a thread of its own."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
+        self._loop = _RecordingLoop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="reasonbench-openai", daemon=True
         )
@@ -121,7 +144,8 @@ class LoopThread:
             raise
 
     def close(self) -> None:
-        """End the loop and its thread."""
+        """End the loop and its thread, and close what connections are left."""
+        self.run(self._loop.abort_all())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

@@ -1,15 +1,19 @@
 """What the ``openai_server`` engine sends, and how much of it at once."""
 
+import gc
+import warnings
+
 import hostile_server as hostile
 import pytest
 from hostile_server import MODEL
-from openai_harness import SAMPLING, draw, prompt, requests, run_spec, stored
+from openai_harness import FAST, SAMPLING, draw, prompt, requests, run_spec, stored
 
+from reasonbench.engines.openai_server import OpenaiServerEngine
 from reasonbench.engines.openai_transport import is_loopback
 from reasonbench.errors import EngineError, SpecError
 from reasonbench.records import Completion
 from reasonbench.run import execute
-from reasonbench.specs import SamplingSpec
+from reasonbench.specs import EngineSpec, ModelSpec, SamplingSpec
 
 pytestmark = pytest.mark.usefixtures("bare_environment")
 
@@ -157,6 +161,25 @@ def test_a_closed_engine_says_so(serve, connect):
     engine.close()
     with pytest.raises(EngineError, match="closed"):
         list(engine.sample(requests(1), SAMPLING))
+
+
+def test_a_server_that_cuts_its_connections_leaves_none_open_here(serve):
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", ResourceWarning)
+        for _ in range(8):
+            server = serve()
+            args = {"base_url": server.url, "concurrency": 8, **FAST}
+            engine = OpenaiServerEngine(
+                ModelSpec(id=MODEL), EngineSpec(name="openai_server", args=args)
+            )
+            drawing = engine.sample(iter(requests(50)), SAMPLING)
+            next(drawing)
+            server.close()
+            drawing.close()
+            engine.close()
+        del engine, drawing
+        gc.collect()
+    assert [str(warning.message) for warning in told] == []
 
 
 def test_an_engine_closed_while_it_samples_lets_go_of_everything(serve, connect):
