@@ -283,6 +283,7 @@ def make(data, seed=0, n_clean=4000, n_long=400):
     """Return items, records, truth and an account of what was made, in the order of the rows."""
     rng = random.Random(seed)
     items, rest = split(load(data), rng)
+    rest = [problem for problem in rest if problem.benchmark != "mbpp"]
     alike = near([p.question for p in rest], [item.question for item in items])
     free = [problem for problem, places in zip(rest, alike, strict=True) if not places]
     account = Counter({"near problems": len(rest) - len(free)})

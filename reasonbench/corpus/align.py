@@ -57,6 +57,8 @@ class Alignment(NamedTuple):
     """Share of the unit's numbers that are matched; 1 where it has none."""
     longest: int
     """Longest run of equal tokens."""
+    form: bool = False
+    """A question of which nothing but numbers differs, operators included."""
 
 
 class _Read(NamedTuple):
@@ -112,6 +114,7 @@ def align(
         judged.coverage,
         judged.agreement,
         judged.longest,
+        judged.form,
     )
 
 

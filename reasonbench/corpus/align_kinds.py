@@ -16,6 +16,7 @@ from reasonbench.corpus.align_overlap import (
 )
 from reasonbench.corpus.align_tokens import (
     Tokens,
+    formula_signs,
     is_number,
     layout,
     same_operators,
@@ -28,6 +29,8 @@ SHORT_CONTENT = 4
 """Words that speak of it which a short unit needs to be found with other numbers, or"""
 SHORT_RUN = 7
 """tokens that follow one another there."""
+FORM_SIZE = 10
+"""Tokens and operators of a question that is found by its form, with other numbers."""
 CHANGED = 0.12
 """Share of the words that a reformatted or renumbered copy may change, two at least."""
 MIN_CHANGED = 2
@@ -85,6 +88,8 @@ class Judged(NamedTuple):
     longest: int
     worked: bool = False
     """It calculates, or asks nothing: a trace on the item, not a statement of it."""
+    form: bool = False
+    """Nothing but numbers differs, and every operator is the same."""
 
 
 class _Counts(NamedTuple):
@@ -117,9 +122,10 @@ def judge_question(unit: Profile, text: Tokens, keys: list[str]) -> Judged | Non
     exact = _exact(unit.tokens, text)
     if exact and exact.kind is not Kind.RENUMBERED:
         return exact
+    form = _form(unit, text, keys)
     if len(unit.keys) < SHORT:
-        return _short(unit, text, keys)
-    found = [exact] if exact else []
+        return form or _short(unit, text, keys)
+    found = [judged for judged in (form, exact) if judged]
     for low, high in places(unit, keys, 2 * len(unit.keys) + 16):
         place = overlap(unit, keys, low, high)
         judged = place and _judge(unit, text, keys, place)
@@ -144,6 +150,22 @@ def _exact(unit: Tokens, text: Tokens) -> Judged | None:
             return Judged(kind, span, 1.0, 1.0, n)
         others.append(Judged(Kind.RENUMBERED, span, 1.0, 1.0, n))
     return others[0] if others else None
+
+
+def _form(unit: Profile, text: Tokens, keys: list[str]) -> Judged | None:
+    """Return a question of which nothing but numbers differs, or None."""
+    n, first = len(unit.keys), unit.keys[0]
+    if not unit.numbers or n + formula_signs(unit.tokens) < FORM_SIZE:
+        return None
+    for at in (i for i, key in enumerate(keys[: len(keys) - n + 1]) if key == first):
+        if keys[at : at + n] != unit.keys or _goes_on(text, at, n):
+            continue
+        if all(same_operators(unit.tokens, i, text, at + i) for i in range(1, n)):
+            numbers = [i for i in range(n) if is_number(unit.tokens.words[i])]
+            agreeing = sum(unit.tokens.words[i] == text.words[at + i] for i in numbers)
+            span = ((0, n - 1, at, at + n - 1),)
+            return Judged(Kind.RENUMBERED, span, 1.0, agreeing / len(numbers), n, form=True)
+    return None
 
 
 def _goes_on(text: Tokens, at: int, n: int) -> bool:

@@ -200,6 +200,11 @@ def canonical(text: str) -> str:
     return " ".join(parts)
 
 
+def formula_signs(tokens: Tokens) -> int:
+    """Return how many operators stand between the tokens of a text."""
+    return sum(len(_soft(tokens.operators(i))) for i in range(len(tokens)))
+
+
 def is_number(word: str) -> bool:
     """Tell whether a token is a number."""
     return "." <= word[0] <= "9"

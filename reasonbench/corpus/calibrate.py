@@ -16,7 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reasonbench.corpus import background
+from reasonbench.corpus.align import align
 from reasonbench.corpus.blocks import Block
+from reasonbench.corpus.fields import UnsearchableError
+from reasonbench.corpus.forms import make_forms
 from reasonbench.corpus.index import (
     Bits,
     Rare,
@@ -30,7 +33,7 @@ from reasonbench.corpus.index import (
 )
 from reasonbench.corpus.items import Item, Unit
 from reasonbench.corpus.probe import new_candidates, new_state
-from reasonbench.corpus.search import Arrays, Matches, Searcher, joined
+from reasonbench.corpus.search import Arrays, Matches, Pairs, Searcher, joined
 from reasonbench.corpus.tokens import new_desk, padded
 
 NEED = 30.0
@@ -47,6 +50,8 @@ HIT = 0.6
 """Share of the bits that only this unit says from which a pair is a hit, and no chance."""
 RANK = 3
 """Which of the largest bits of the background is a unit's null."""
+COMMON_FORM = 32
+"""Records of the background that hold the tokens of a form, numbers masked, which says nothing."""
 CHAIN_RANK = 1
 """And which of the bits of runs a candidate must come to."""
 SIBLING_RANK = 2
@@ -129,11 +134,11 @@ def calibrate(items: Sequence[Item], blocks: Sequence[Block]) -> Calibration:
     counts, hits = _count(units, distinct, blocks, own)
     bits = make_bits(units, counts)
     rare = make_rare(distinct, counts)
-    arrays = _arrays(units, bits, rare, len(items), blocks, hits)
+    arrays = _arrays(items, units, bits, rare, blocks, hits)
     most = sums(bits.follow, units.starts)
     base = np.minimum(NEED, np.where(units.short, NEED_SHARE[1], NEED_SHARE[0]) * most)
     arrays = arrays._replace(need=base.astype(np.float32))
-    arrays, tail = _with_nulls(arrays, units, rare, most, blocks, own)
+    arrays, tail = _with_nulls(items, arrays, units, rare, most, blocks, own)
     searchable = np.zeros(len(items), np.bool_)
     for seeds in (arrays.words, arrays.shorts):
         searchable[units.items[np.unique(seeds.units)]] = True
@@ -180,10 +185,10 @@ def _count(
 
 
 def _arrays(
+    items: Sequence[Item],
     units: Units,
     bits: Bits,
     rare: Rare,
-    n_items: int,
     blocks: Sequence[Block],
     held_out: Sequence[NDArray[np.bool_]],
 ) -> Arrays:
@@ -227,13 +232,15 @@ def _arrays(
         rare.starts,
         rare.tokens,
         rare.worth,
-        np.zeros(n_items, np.float32),
-        np.ones(n_items, np.float32),
+        np.zeros(len(items), np.float32),
+        np.ones(len(items), np.float32),
         sums(np.where(units.names, bits.single, bits.follow), units.starts),
+        make_forms(units, items, bits),
     )
 
 
 def _with_nulls(
+    items: Sequence[Item],
     arrays: Arrays,
     units: Units,
     rare: Rare,
@@ -244,12 +251,13 @@ def _with_nulls(
     """Search the background, and return the index with its null, and the tail."""
     searcher = Searcher(arrays, units.kinds)
     near, _ = searcher.pairs(siblings)
-    other = (near.record != units.items[near.unit]) & ~near.exact
+    other = (near.record != units.items[near.unit]) & ~near.exact & ~near.formed
     null = np.maximum(ranked(near.aligned, near.unit, len(units), other, SIBLING_RANK), FLOOR)
     found = [searcher.pairs(block) for block in blocks]
+    _forget_common_forms(arrays, items, blocks, [p for p, _ in found])
     pairs = joined([p for p, _ in found])
     hit = np.minimum(null, most) + HIT * np.maximum(most - null, 0)
-    chance = (pairs.aligned < hit[pairs.unit]) & ~pairs.exact
+    chance = (pairs.aligned < hit[pairs.unit]) & ~pairs.exact & ~pairs.formed
     null = np.maximum(null, ranked(pairs.aligned, pairs.unit, len(units), chance, RANK))
     chain = ranked(pairs.chain, pairs.unit, len(units), chance, CHAIN_RANK)
     # a copy of the unit itself always is a candidate
@@ -277,6 +285,30 @@ def _with_nulls(
     tail = fit_tail(matches, tokens * n_items)
     keep = _kept(tail, matches, [sizes for _, sizes in found], n_items)
     return arrays, msgspec.structs.replace(tail, keep=keep)
+
+
+def _forget_common_forms(
+    arrays: Arrays, items: Sequence[Item], blocks: Sequence[Block], found: Sequence[Pairs]
+) -> None:
+    """Take their bits from the forms that the background holds ``RANK`` times with other numbers.
+
+    One whose tokens alone are there ``COMMON_FORM`` times is not looked at any further.
+    """
+    tokens = np.zeros(len(arrays.items), np.int64)
+    whole = np.zeros(len(arrays.items), np.int64)
+    for block, pairs in zip(blocks, found, strict=True):
+        for at in np.flatnonzero(pairs.formed):
+            unit = pairs.unit[at]
+            tokens[unit] += 1
+            if whole[unit] >= RANK or tokens[unit] >= COMMON_FORM:
+                continue
+            try:
+                fields = block.fields(int(pairs.record[at]))
+            except UnsearchableError:
+                continue
+            there = align(items[arrays.items[unit]], Unit.QUESTION, fields)
+            whole[unit] += there is not None and there.form
+    arrays.forms.bits[(whole >= RANK) | (tokens >= COMMON_FORM)] = 0.0
 
 
 def _kept(

@@ -42,6 +42,17 @@ def run_hash(tokens: NDArray[np.uint64], last: int, length: int) -> np.uint64:
 
 
 @compiled
+def triple_hash(one: np.uint64, two: np.uint64, three: np.uint64) -> np.uint64:
+    """Return the hash of a run of three tokens."""
+    mixed = np.uint64(3) * _SALT
+    mixed = ((mixed << _13) | (mixed >> _51)) + one
+    mixed = ((mixed << _13) | (mixed >> _51)) + two
+    mixed = ((mixed << _13) | (mixed >> _51)) + three
+    mixed *= _K1
+    return mixed ^ (mixed >> _32) | _ONE
+
+
+@compiled
 def run_hashes(tokens: NDArray[np.uint64], length: int) -> NDArray[np.uint64]:
     """Return the hashes of all runs of ``length`` tokens."""
     hashes = np.empty(max(tokens.size - length + 1, 0), np.uint64)

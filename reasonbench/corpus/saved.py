@@ -8,15 +8,17 @@ import msgspec
 import numpy as np
 
 from reasonbench.corpus.calibrate import Calibration, Tail
+from reasonbench.corpus.forms import Forms
 from reasonbench.corpus.hashing import Table
 from reasonbench.corpus.index import Units
 from reasonbench.corpus.probe import Seeds
 from reasonbench.corpus.search import Arrays
 
-VERSION = 1
+VERSION = 2
 """Of the files."""
 _PARTS: dict[str, Any] = {
     "arrays": Arrays, "units": Units, "words": Seeds, "shorts": Seeds, "table": Table,
+    "forms": Forms,
 }  # fmt: skip
 
 

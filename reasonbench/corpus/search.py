@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reasonbench.corpus.blocks import Block
+from reasonbench.corpus.forms import Forms, form_matches
 from reasonbench.corpus.probe import (
     APART,
     Candidates,
@@ -38,6 +39,8 @@ TOPIC = 0.5
 """What a topic counts beside a share."""
 ROOM = 1 << 16
 """Pairs that are kept before they are handed on."""
+MAX_FORMS = 256
+"""Forms that one record can hold."""
 MAX_RARE = 4096
 """Rare tokens of an item at most."""
 
@@ -79,6 +82,8 @@ class Arrays(NamedTuple):
     """Bits beyond that which are a topic of 1."""
     whole: NDArray[np.float32]
     """Bits of each unit token for token, none of them cut."""
+    forms: Forms
+    """Short questions with other numbers."""
 
 
 class Pairs(NamedTuple):
@@ -96,6 +101,8 @@ class Pairs(NamedTuple):
     """Bits of the item's rare tokens."""
     exact: NDArray[np.bool_]
     """Whether the unit stands there token for token."""
+    formed: NDArray[np.bool_]
+    """Whether its form stands there: nothing but that is known of such a pair."""
 
 
 class Matches(NamedTuple):
@@ -110,7 +117,7 @@ class Matches(NamedTuple):
     score: NDArray[np.float64]
     """Share of the unit and half of the topic."""
     whole: NDArray[np.float64]
-    """Most bits of a unit that stands there token for token; 0 where none does."""
+    """Most bits of a unit, or a form, that stands there token for token; 0 where none does."""
 
 
 class Searcher:
@@ -124,6 +131,8 @@ class Searcher:
         self._found = new_candidates()
         self._rows = np.zeros((2, LONGEST + 1), np.float32)
         self._seen = np.zeros(MAX_RARE, np.bool_)
+        self._met = np.full(arrays.items.size, -1, np.int64)
+        self._formed = np.zeros(MAX_FORMS, np.int32)
         self._pairs = new_pairs(ROOM)
         self._base = 0
         self._longest = -1
@@ -153,6 +162,8 @@ class Searcher:
                 self._found,
                 self._rows,
                 self._seen,
+                self._met,
+                self._formed,
                 self._pairs,
                 sizes,
             )
@@ -174,7 +185,8 @@ class Searcher:
             none = np.zeros(0, np.int64)
             return Matches(none, none, none, np.zeros(0), np.zeros(0))
         score = share[order][first] + TOPIC * np.maximum.reduceat(topic[order], first)
-        whole = np.where(pairs.exact, arrays.whole[pairs.unit], 0.0)[order]
+        form = np.where(pairs.formed, arrays.forms.bits[pairs.unit], 0.0)
+        whole = np.where(pairs.exact, arrays.whole[pairs.unit], form)[order]
         best = order[first]
         return Matches(
             pairs.record[best].astype(np.int64),
@@ -208,6 +220,7 @@ def new_pairs(size: int) -> Pairs:
         np.zeros(size, np.float32),
         np.zeros(size, np.float32),
         np.zeros(size, np.bool_),
+        np.zeros(size, np.bool_),
     )
 
 
@@ -226,6 +239,8 @@ def search(
     found: Candidates,
     rows: NDArray[np.float32],
     seen: NDArray[np.bool_],
+    met: NDArray[np.int64],
+    formed: NDArray[np.int32],
     pairs: Pairs,
     sizes: NDArray[np.int32],
 ) -> tuple[int, int, int]:
@@ -245,7 +260,12 @@ def search(
             n_found = probe(
                 desk.both, n_both, 3, base, index.shorts, index.need, shorts, found, n_long
             )
-        if n_pairs + n_found > pairs.record.size:
+        n_forms = 0
+        if index.forms.units.size:
+            n_forms = form_matches(
+                desk.both, n_both, index.forms, index.tokens, index.starts, base, met, formed
+            )
+        if n_pairs + n_found + n_forms > pairs.record.size:
             return record, base + n_both + APART, n_pairs
         for slot in range(n_found):
             at = np.int64(found.at[slot])
@@ -255,6 +275,14 @@ def search(
             _score(found.units[slot], where, at, n_both, index, desk, rows, seen, pairs, n_pairs)
             pairs.record[n_pairs] = record
             pairs.chain[n_pairs] = found.bits[slot]
+            pairs.formed[n_pairs] = False
+            n_pairs += 1
+        for slot in range(n_forms):
+            pairs.record[n_pairs] = record
+            pairs.unit[n_pairs] = formed[slot]
+            pairs.chain[n_pairs] = pairs.aligned[n_pairs] = pairs.shared[n_pairs] = 0.0
+            pairs.exact[n_pairs] = False
+            pairs.formed[n_pairs] = True
             n_pairs += 1
         base += n_both + APART
         record += 1

@@ -133,7 +133,7 @@ def _hits(block: Block, searcher: Searcher, tail: Tail, items: Sequence[Item]) -
         number = int(matches.item[at])
         found = aligned(items[number], UNITS[int(searcher.kinds[matches.unit[at]])], fields)
         p_value = by_score[at]
-        if found is not None and found.kind in _SAME:
+        if found is not None and (found.kind in _SAME or found.form):
             p_value = min(p_value, by_whole[at])
         if p_value > tail.keep:
             continue

@@ -26,6 +26,8 @@ _ONE = np.uint64(1)
 _ZERO = np.uint64(0)
 _BACKSLASH = np.uint8(92)
 _U = np.uint8(117)
+IS_NUMBER = _ONE
+"""Bit of a token that tells a number."""
 _KEPT_BITS = 12
 # fmt: off
 _SPELLED = (
@@ -64,7 +66,7 @@ def word_hash(data: NDArray[np.uint8], start: int, length: int, fold: np.uint64)
         tail = (tail + np.uint64(length)) * _K2
     mixed = (head ^ tail) * _K1
     h: np.uint64 = (mixed ^ (mixed >> np.uint64(29))) * _K3
-    return h
+    return h | IS_NUMBER if fold == _ZERO else h & ~IS_NUMBER
 
 
 @compiled
