@@ -7,7 +7,6 @@ all items together, gives the chance of one as high in a record of a given lengt
 exponential, fitted where hits are rare, and weighed with what was found on other traces.
 """
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -34,6 +33,7 @@ from reasonbench.corpus.index import (
 from reasonbench.corpus.items import Item, Unit
 from reasonbench.corpus.probe import new_candidates, new_state
 from reasonbench.corpus.search import Arrays, Matches, Pairs, Searcher, joined
+from reasonbench.corpus.tail import STRONG, Tail, fit_tail
 from reasonbench.corpus.tokens import new_desk, padded
 
 NEED = 30.0
@@ -64,44 +64,12 @@ TOPIC_FLOOR = 20.0
 """Bits of an item's topic null at least."""
 TOPIC_SOFT = 40.0
 """Bits that every topic needs beyond its null, on top of its own."""
-TAIL_FROM, TAIL_TO = 0.05, 0.2
-"""Scores between which the tail is fitted."""
 SUSPECT = 0.2
 """q-value up to which a pair is worth a look."""
 KEEP = (1e-3, 0.05)
 """Pairs a record that are looked at by chance, at least and at most."""
 KEEP_MORE = 4.0
 """How many times the p-value that the sample calls for is looked at."""
-STRONG = 0.6
-"""Score from which a record is left out of the fit, being a hit of something."""
-TAIL_SCALE = 0.065
-"""Scale of the tail found on other traces."""
-TAIL_WEIGHT = 30.0
-"""Pairs that this is worth."""
-
-
-class Tail(msgspec.Struct, frozen=True, kw_only=True):
-    """How the scores of chance fall off."""
-
-    rate: float
-    """Pairs a token and item with a score above ``TAIL_FROM``."""
-    scale: float
-    """Score over which they become fewer by the factor e."""
-    n_pairs: int
-    """Pairs that it was fitted to."""
-    keep: float
-    """p-value up to which a pair may turn out to be a finding."""
-
-    @staticmethod
-    def whole_p_value(bits: NDArray[np.float64], tokens: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the chance that a unit of so many bits stands in a record token for token."""
-        return np.where(bits > 0, np.clip(-np.expm1(-tokens * np.exp2(-bits)), 1e-300, 1.0), 1.0)
-
-    def p_value(self, score: NDArray[np.float64], tokens: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the chance that an item comes to a score in a record of so many tokens."""
-        expected = self.rate * tokens * np.exp((TAIL_FROM - score) / self.scale)
-        # below that the tail says nothing, and there is nothing to say
-        return np.where(score < TAIL_FROM, 1.0, np.clip(-np.expm1(-expected), 1e-300, 1.0))
 
 
 class Calibration(NamedTuple):
@@ -374,38 +342,3 @@ def ranked(
     result = np.zeros(n_groups, np.float32)
     result[held] = values[at[held]]
     return result
-
-
-def fit_tail(matches: Sequence[Matches], exposure: int) -> Tail:
-    """Fit the tail to the scores of a background.
-
-    Args:
-        matches: of each block.
-        exposure: tokens times items.
-    """
-    scores = [np.zeros(0)]
-    for found in matches:
-        strong = np.unique(found.record[(found.score >= STRONG) | (found.whole > 0)])
-        scores.append(found.score[~np.isin(found.record, strong)])
-    score = np.concatenate(scores)
-    within = score[(score >= TAIL_FROM) & (score < TAIL_TO)] - TAIL_FROM
-    scale = _truncated_scale(within, TAIL_TO - TAIL_FROM)
-    inside = -math.expm1(-(TAIL_TO - TAIL_FROM) / scale)
-    rate = (within.size + 1.0) / inside / max(exposure, 1)
-    return Tail(rate=rate, scale=scale, n_pairs=int(within.size), keep=0.0)
-
-
-def _truncated_scale(excess: NDArray[np.float64], width: float) -> float:
-    """Return the most likely scale of an exponential that was seen below ``width`` only."""
-
-    def mean(scale: float) -> float:
-        return scale - width / math.expm1(width / scale)
-
-    wanted = (float(excess.sum()) + TAIL_WEIGHT * mean(TAIL_SCALE)) / (excess.size + TAIL_WEIGHT)
-    low, high = 0.01, 0.3
-    if wanted >= mean(high):
-        return high
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if mean(middle) < wanted else (low, middle)
-    return high

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reasonbench.corpus.blocks import Account, by_document, first_rows
-from reasonbench.corpus.calibrate import Calibration, Tail
+from reasonbench.corpus.calibrate import Calibration
 from reasonbench.corpus.items import Item, Kind
 from reasonbench.corpus.semantic import Searched
 from reasonbench.corpus.shards import Hit
 from reasonbench.corpus.sources_shards import Shard
+from reasonbench.corpus.tail import Tail
 
 FOUND, SUSPECT = 0.05, 0.2
 """q-values up to which a pair is a finding, and up to which it is suspect."""

@@ -7,12 +7,13 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from reasonbench.corpus.calibrate import Calibration, Tail
+from reasonbench.corpus.calibrate import Calibration
 from reasonbench.corpus.forms import Forms
 from reasonbench.corpus.hashing import Table
 from reasonbench.corpus.index import Units
 from reasonbench.corpus.probe import Seeds
 from reasonbench.corpus.search import Arrays
+from reasonbench.corpus.tail import Tail
 
 VERSION = 2
 """Of the files."""

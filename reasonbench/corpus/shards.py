@@ -9,11 +9,11 @@ import numpy as np
 
 from reasonbench.corpus.align import Alignment, align
 from reasonbench.corpus.blocks import Account, Block
-from reasonbench.corpus.calibrate import Tail
 from reasonbench.corpus.fields import UnsearchableError
 from reasonbench.corpus.index import UNITS
 from reasonbench.corpus.items import Item, Kind, Unit
 from reasonbench.corpus.search import Searcher
+from reasonbench.corpus.tail import Tail
 
 LONG = 4096
 """Bytes from which a record is counted as long."""

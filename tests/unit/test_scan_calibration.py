@@ -6,20 +6,11 @@ import numpy as np
 import pytest
 from scan_world import World, write_jsonl
 
-from reasonbench.corpus.calibrate import (
-    FLOOR,
-    TAIL_FROM,
-    TAIL_SCALE,
-    TAIL_TO,
-    TOPIC_FLOOR,
-    Tail,
-    calibrate,
-    fit_tail,
-    item_block,
-)
+from reasonbench.corpus.calibrate import FLOOR, TOPIC_FLOOR, calibrate, item_block
 from reasonbench.corpus.scan import scan
 from reasonbench.corpus.search import Matches, Searcher
 from reasonbench.corpus.sources import expand
+from reasonbench.corpus.tail import TAIL_FROM, TAIL_SCALE, TAIL_TO, Tail, fit_tail
 
 
 def blocks_of(tmp_path, records, name="background.jsonl"):
