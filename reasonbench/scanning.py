@@ -19,8 +19,8 @@ from reasonbench.corpus.scan import Finding, Progress, ScanOptions, ScanResult, 
 from reasonbench.corpus.semantic import Encoder
 from reasonbench.corpus.sources_shards import Shard
 from reasonbench.errors import MissingDependencyError, SpecError
-from reasonbench.records import Problem
 from reasonbench.report.text import visible
+from reasonbench.searched import item_of
 
 ITEM_FILES = (".jsonl", ".ndjson", ".jsonl.gz", ".jsonl.zst")
 """Endings by which a benchmark's name is a file's."""
@@ -138,22 +138,6 @@ def load_items(names: Sequence[str]) -> list[Item]:
             task = tasks.resolve(name)
             items.extend(item_of(problem) for problem in task.problems())
     return items
-
-
-def item_of(problem: Problem) -> Item:
-    """Return what of a problem is searched for."""
-    known = {
-        name: problem.metadata.get(name) for name in ("solution", "code", "canonical_solution")
-    }
-    solution, code, canonical = (v if isinstance(v, str) else "" for v in known.values())
-    return Item(
-        problem.task,
-        problem.id,
-        problem.statement,
-        solution,
-        problem.target or "",
-        code or canonical,
-    )
 
 
 def run_scan(

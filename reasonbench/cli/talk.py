@@ -192,15 +192,14 @@ class Bytes:
         elif time.monotonic() - self._last >= LINE_SECONDS:
             self._last = time.monotonic()
             rate = self._done / max(self._last - self._start, 1e-9)
-            left = f" of {self._total / 1e6:,.0f}" if self._total else ""
+            left = f" of {_megabytes(self._total)}" if self._total else ""
             time_left = (
                 f", {max(self._total - self._done, 0) / max(rate, 1.0):,.0f} s left"
                 if self._total
                 else ""
             )
-            say(
-                f"{self._name}: {self._done / 1e6:,.0f}{left} MB, {rate / 1e6:,.0f} MB/s{time_left}"
-            )
+            done, speed = _megabytes(self._done), _megabytes(int(rate))
+            say(f"{self._name}: {done}{left} MB, {speed} MB/s{time_left}")
 
     def __enter__(self) -> "Bytes":
         return self
@@ -208,3 +207,7 @@ class Bytes:
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.stop()
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.0f}" if size >= 10_000_000 else f"{size / 1e6:.2f}"

@@ -16,6 +16,7 @@ from reasonbench.corpus.scan import Finding as Found
 from reasonbench.corpus.scan import ScanOptions, ScanResult, scan
 from reasonbench.records import Problem
 from reasonbench.results import Finding, FindingStatus, Match, ScanSummary
+from reasonbench.searched import item_of
 
 MAX_MATCHES = 20
 """Places kept as evidence; all are counted."""
@@ -67,23 +68,6 @@ class OverlapDetector:
             n_matches=len(places),
             matches=tuple(match_of(place) for place in ordered[:MAX_MATCHES]),
         )
-
-
-def item_of(problem: Problem) -> Item:
-    """Return what of a problem is searched for."""
-    known = {
-        name: value
-        for name in ("solution", "code", "canonical_solution")
-        if isinstance(value := problem.metadata.get(name), str)
-    }
-    return Item(
-        problem.task,
-        problem.id,
-        problem.statement,
-        known.get("solution", ""),
-        problem.target or "",
-        known.get("code", known.get("canonical_solution", "")),
-    )
 
 
 def match_of(found: Found) -> Match:
