@@ -1,5 +1,6 @@
 """``reasonbench scan`` as a user meets it."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -247,6 +248,41 @@ def test_what_is_clean_has_nothing_left_to_find(scan, tmp_path):
     done = scan("--format", "json", traces="clean.jsonl.zst")
     assert (done.returncode, done.stdout) == (0, "")
     assert "found: 0 of 40 items" in done.stderr
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_parquet_files_give_what_json_lines_give(scan, tmp_path, leak, streamed):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = [row for row in leak.rows if row != BROKEN]
+    names = sorted({name for row in rows for name in row})
+    table = pa.Table.from_pylist([{name: row.get(name) for name in names} for row in rows])
+    (tmp_path / "data").mkdir()
+    cuts = (0, 150, len(rows))
+    for part, (low, high) in enumerate(itertools.pairwise(cuts)):
+        path = tmp_path / "data" / f"train-0000{part}-of-00002.parquet"
+        pq.write_table(table.slice(low, high - low), path, row_group_size=64)
+    traces = f"hf:{tmp_path / 'data'}" if streamed else "data"
+    done = scan("--format", "json", "--clean", "clean.jsonl", traces=traces)
+    assert done.returncode == 0, done.stderr
+    found = lines(done.stdout)
+    documents = sorted({f["document"] for f in found})
+    got = {(cuts[documents.index(f["document"])] + f["row"], f["item"]) for f in found}
+    place = {
+        number: at for at, number in enumerate(n for n, r in enumerate(leak.rows) if r != BROKEN)
+    }
+    expected = {(place[row], item) for row, item in leak.expected}
+    assert got == expected
+    for finding in found:
+        row = rows[cuts[documents.index(finding["document"])] + finding["row"]]
+        span = finding["spans"][0]
+        text = row[span["field"]].encode()[span["start"] : span["end"]].decode()
+        assert text.startswith(finding["text"])
+    clean = lines((tmp_path / "clean.jsonl").read_text())
+    leaked = {row for row, _ in expected}
+    kept = [row for number, row in enumerate(rows) if number not in leaked]
+    assert [{k: v for k, v in row.items() if v is not None} for row in clean] == kept
 
 
 @pytest.mark.parametrize("packed", [False, True])
