@@ -29,6 +29,7 @@ COMMANDS = {
     "plan": "reasonbench.cli.compare:plan",
     "scan": "reasonbench.cli.scan:scan",
     "fresh": "reasonbench.cli.fresh:fresh",
+    "gate": "reasonbench.cli.gate:gate",
     "report": "reasonbench.cli.report:report",
     "tasks": "reasonbench.cli.tasks:tasks",
     "plugins": "reasonbench.cli.info:plugins",

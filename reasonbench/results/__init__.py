@@ -22,6 +22,7 @@ from reasonbench.results.findings import (
     ScanSummary,
     Sign,
 )
+from reasonbench.results.gates import GATE_SCHEMA, GateDecision, GateReport, GateResult
 from reasonbench.specs import AuditSpec, SamplingSpec, TaskSpec
 
 AUDIT_SCHEMA = 2
@@ -239,35 +240,16 @@ class Audit(Record, frozen=True, kw_only=True):
     """What the detectors on the model's side saw."""
 
 
-class GateDecision(enum.StrEnum):
-    """A gate rule's outcome."""
-
-    PASS = "PASS"
-    """The rule holds."""
-    FAIL = "FAIL"
-    """It does not."""
-    INCONCLUSIVE = "INCONCLUSIVE"
-    """The samples do not decide it."""
-
-
-class GateResult(Record, frozen=True, kw_only=True):
-    """One rule's outcome."""
-
-    rule: dict[str, Any]
-    """The rule as written."""
-    decision: GateDecision
-    """Its outcome."""
-    estimate: Estimate | None
-    """The estimate that decided."""
-    sentence: str
-    """Why."""
-
-
-RESULTS: dict[str, type[msgspec.Struct]] = {"Audit": Audit, "RunResult": RunResult}
+RESULTS: dict[str, type[msgspec.Struct]] = {
+    "Audit": Audit,
+    "RunResult": RunResult,
+    "GateReport": GateReport,
+}
 """Result types whose JSON schema ``reasonbench schema`` prints."""
 
 __all__ = [
     "AUDIT_SCHEMA",
+    "GATE_SCHEMA",
     "RESULTS",
     "Audit",
     "BenchmarkAudit",
@@ -276,6 +258,7 @@ __all__ = [
     "Finding",
     "FindingStatus",
     "GateDecision",
+    "GateReport",
     "GateResult",
     "KindPrice",
     "Match",
