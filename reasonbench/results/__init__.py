@@ -22,6 +22,7 @@ from reasonbench.results.findings import (
     ScanSummary,
     Sign,
 )
+from reasonbench.results.gap import FreshGap
 from reasonbench.results.gates import GATE_SCHEMA, GateDecision, GateReport, GateResult
 from reasonbench.specs import AuditSpec, SamplingSpec, TaskSpec
 
@@ -243,6 +244,7 @@ class Audit(Record, frozen=True, kw_only=True):
 RESULTS: dict[str, type[msgspec.Struct]] = {
     "Audit": Audit,
     "RunResult": RunResult,
+    "FreshGap": FreshGap,
     "GateReport": GateReport,
 }
 """Result types whose JSON schema ``reasonbench schema`` prints."""

@@ -47,6 +47,7 @@ def problem(tmp_path):
     (tmp_path / "one.py").write_text(DATA)
     (made,) = LmEvalTask.from_yaml(tmp_path / "one.yaml").problems()
     rules = {"numbers": [3, 7, 11], "target": 10, "ops": "+-"}
+    rules["gym"] = {"name": "leg_counting", "level": None, "version": "0.1.25", "entry": {}}
     return Problem(
         task="one", id="p", statement="q", target="7 + 3", metadata=rules | made.metadata
     )

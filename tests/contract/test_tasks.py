@@ -9,7 +9,7 @@ from reasonbench.identity import digest
 from reasonbench.records import Completion, FinishReason, Verdict
 from reasonbench.tasks import resolve
 
-NEED_AN_ARGUMENT = {"lm_eval", "yaml", "jsonl", "math_jsonl"}
+NEED_AN_ARGUMENT = {"gym", "lm_eval", "yaml", "jsonl", "math_jsonl"}
 PLAIN = sorted(set(plugins.TASKS.names()) - NEED_AN_ARGUMENT)
 LIMIT = 200
 
