@@ -8,13 +8,14 @@ The first rule that holds decides:
 2. Problems stand in the traces: INFLATED where pass@1 on them exceeds that on the other
    problems by more than chance; where all of them stand there, where it exceeds that on
    held-out problems by more than chance. INCONCLUSIVE otherwise.
-3. None was found, but pass@1 exceeds that on held-out problems by more than chance:
+3. UNSUPPORTED: a published score lies above the measured interval.
+4. None was found, but pass@1 exceeds that on held-out problems by more than chance:
    INCONCLUSIVE, for something made the public problems easier.
-4. A check of the model is suspect (it completes the benchmark's items, or falls where their
+5. A check of the model is suspect (it completes the benchmark's items, or falls where their
    numbers change): INCONCLUSIVE.
-5. SUPPORTED: pass@1 is at most 10 points above that on held-out problems, the whole
+6. SUPPORTED: pass@1 is at most 10 points above that on held-out problems, the whole
    interval included.
-6. INCONCLUSIVE: anything else. Not having found a leak supports no score by itself: the
+7. INCONCLUSIVE: anything else. Not having found a leak supports no score by itself: the
    search may have missed it.
 
 "More than chance" is an interval with anchor 1 that lies above 0.  Names of models,
@@ -25,6 +26,7 @@ from collections.abc import Sequence
 
 from reasonbench.results import (
     BenchmarkAudit,
+    ClaimCheck,
     Difference,
     FindingStatus,
     ModelCheck,
@@ -55,6 +57,7 @@ def decide(
     *,
     heldout: Sequence[TaskResult] = (),
     checks: Sequence[ModelCheck] = (),
+    claims: Sequence[ClaimCheck] = (),
 ) -> VerdictLine:
     """Return the verdict on one public benchmark.
 
@@ -64,6 +67,7 @@ def decide(
         benchmark: what was found and compared.
         heldout: scores of the held-out tasks that it was compared with.
         checks: what the detectors on the model's side saw of it.
+        claims: what was published of it, beside what was measured.
     """
     ruling: Ruling | None = None
     for part in (task, *heldout):
@@ -71,6 +75,8 @@ def decide(
     if ruling is None:
         found = benchmark.n_contaminated > 0
         ruling = _leak_rule(task, benchmark) if found else _clean_rule(task, benchmark, checks)
+        if ruling[0] is not VerdictWord.INFLATED:
+            ruling = _claim_rule(claims) or ruling
     verdict, sentence, would_change = ruling
     return VerdictLine(
         task=task.spec.name, verdict=verdict, sentence=sentence, would_change=would_change
@@ -136,6 +142,17 @@ def _leak_rule(task: TaskResult, benchmark: BenchmarkAudit) -> Ruling:
             "no clear difference between the problems found and the others",
         )
     return VerdictWord.INCONCLUSIVE, numbers, "more samples a problem, or more problems"
+
+
+def _claim_rule(claims: Sequence[ClaimCheck]) -> Ruling | None:
+    refuted = sorted((c for c in claims if c.holds is False), key=lambda c: -c.claim.value)
+    if not refuted:
+        return None
+    return (
+        VerdictWord.UNSUPPORTED,
+        refuted[0].sentence,
+        "the sampling, prompt and grader that the claim was made with, which may differ from these",
+    )
 
 
 def _all_leaked(stand: str, benchmark: BenchmarkAudit) -> Ruling:

@@ -4,12 +4,14 @@ import datetime
 from collections.abc import Sequence
 
 from reasonbench import __version__
+from reasonbench.audit.claims import check_claims
 from reasonbench.audit.price import FOUND, price_benchmark
 from reasonbench.records import Problem
 from reasonbench.results import (
     AUDIT_SCHEMA,
     Audit,
     BenchmarkAudit,
+    ClaimCheck,
     Finding,
     FindingStatus,
     ModelCheck,
@@ -38,6 +40,7 @@ def assemble(
     found = {(f.task, f.problem_id) for f in findings if f.status in FOUND}
     public = [t for t in run.tasks if t.role is Role.PUBLIC]
     heldout = [t for t in run.tasks if t.role is Role.HELDOUT]
+    claims = check_claims(spec, run)
     benchmarks = [price_benchmark(spec, task, heldout, findings, scan) for task in public]
     return Audit(
         schema_version=AUDIT_SCHEMA,
@@ -57,11 +60,13 @@ def assemble(
                 benchmark,
                 heldout=heldout,
                 checks=[c for c in checks if c.task == task.spec.name],
+                claims=[c for c in claims if c.task == task.spec.name],
             )
             for task, benchmark in zip(public, benchmarks, strict=True)
         ),
-        limits=_limits(spec, findings, scan, benchmarks, checks),
+        limits=_limits(spec, findings, scan, benchmarks, checks) + _claim_limits(spec, claims),
         checks=tuple(checks),
+        claims=claims,
     )
 
 
@@ -98,8 +103,16 @@ def _limits(
     limits += [c.sentence for c in checks if c.status is FindingStatus.NOT_CHECKED]
     if spec.reference is not None and not checks:
         limits.append("The reference was not asked: no detector on the model's side was named.")
-    if spec.model.claims:
-        limits.append("The claims in the spec were not compared: this version cannot yet.")
-    else:
-        limits.append("No published claim was given: the audit says nothing of what was claimed.")
+    return tuple(limits)
+
+
+def _claim_limits(spec: AuditSpec, claims: Sequence[ClaimCheck]) -> tuple[str, ...]:
+    if not spec.model.claims:
+        return ("No published claim was given: the audit says nothing of what was claimed.",)
+    limits = []
+    named = {claim.task for claim in claims}
+    if other := sorted({c.task for c in spec.model.claims} - named):
+        limits.append(f"Claims about {', '.join(other)} were not compared: no such task was run.")
+    if unmeasured := sum(claim.holds is None for claim in claims):
+        limits.append(f"{unmeasured} claims are of a metric that was not measured here.")
     return tuple(limits)

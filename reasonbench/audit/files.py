@@ -7,6 +7,7 @@ import msgspec
 
 from reasonbench.audit.assembly import assemble
 from reasonbench.errors import SpecError, StoreWriteError
+from reasonbench.models.split import checks_of_run
 from reasonbench.results import AUDIT_SCHEMA, Audit, Role
 from reasonbench.run import examined
 from reasonbench.specs import AuditSpec
@@ -96,7 +97,9 @@ def load_audit(path: Path) -> Audit:
         roles = {task.name: Role.PUBLIC for task in plan.tasks}
         run = examined(store, summarize(store, plan_id, roles=roles))
         problems = list(store.problems(plan_id))
-        return assemble(spec, run, problems, command=commands[-1] if commands else ())
+        checks = checks_of_run(run, problems, plan.spec.model.cutoff)
+        command = commands[-1] if commands else ()
+        return assemble(spec, run, problems, checks=checks, command=command)
 
 
 def _stands(audit: Audit, store: Store, plan_id: str) -> bool:

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reasonbench.cli.dryrun import check_probe, dry_run_options, run_dry
+from reasonbench.cli.models import audit_with_known, cutoff_option
 from reasonbench.cli.options import (
     check_report_path,
+    data_option,
     default_out,
     gather,
     output_options,
     run_options,
+    with_data,
 )
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ REPORT_FILE = "report.md"
 @click.argument("model")
 @click.option("--public", multiple=True, help="Public benchmark, which may have leaked.")
 @click.option("--heldout", multiple=True, help="Equally hard problems that cannot have leaked.")
+@data_option
 @click.option("--traces", multiple=True, help="Teacher traces: .jsonl, .jsonl.zst, .jsonl.gz.")
 @click.option(
     "--detector",
@@ -48,6 +52,7 @@ REPORT_FILE = "report.md"
 @click.option("-k", "ks", type=int, multiple=True, help="k of pass@k.  [default: 1, 2, 4 ... n]")
 @click.option("--level", type=float, help="Confidence level.  [default: 0.95]")
 @run_options
+@cutoff_option
 @dry_run_options
 @click.option("--md", type=click.Path(path_type=Path, dir_okay=False), help="Report's file.")
 @output_options
@@ -61,6 +66,8 @@ def audit(
     dry_run: bool,
     no_probe: bool,
     reference: str | None,
+    cutoff: datetime.datetime | None,
+    data: tuple[str, ...],
     **flags: Any,
 ) -> None:
     """Audit MODEL: sample, search its traces, score without what leaked, decide.
@@ -68,6 +75,8 @@ def audit(
     MODEL is a Hub id, a local folder, embedded:teacher|base|student, or a TOML file with
     an AuditSpec (`reasonbench schema AuditSpec`); flags win over the file.
     """
+    import msgspec
+
     from reasonbench.cli.specs import build_spec
     from reasonbench.specs import AuditSpec
 
@@ -75,6 +84,10 @@ def audit(
     if reference is not None:
         flags["reference"] = {"id": reference}
     spec = build_spec(AuditSpec, model, gather(flags))
+    bound = with_data((*spec.public, *spec.heldout), data)
+    public, heldout = bound[: len(spec.public)], bound[len(spec.public) :]
+    spec = msgspec.structs.replace(spec, public=public, heldout=heldout)
+    spec = audit_with_known(spec, cutoff, chosen=bool(flags["detectors"]))
     directory = out or default_out(spec.model.id)
     check_probe(dry_run=dry_run, no_probe=no_probe)
     if dry_run:

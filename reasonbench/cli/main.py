@@ -31,6 +31,7 @@ COMMANDS = {
     "fresh": "reasonbench.cli.fresh:fresh",
     "gate": "reasonbench.cli.gate:gate",
     "report": "reasonbench.cli.report:report",
+    "models": "reasonbench.cli.models:models",
     "tasks": "reasonbench.cli.tasks:tasks",
     "plugins": "reasonbench.cli.info:plugins",
     "presets": "reasonbench.cli.info:presets",

@@ -7,9 +7,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reasonbench.cli.dryrun import check_probe, dry_run_options, run_dry
-from reasonbench.cli.options import default_out, gather, output_options, run_options
+from reasonbench.cli.models import cutoff_option, show_splits, with_known
+from reasonbench.cli.options import (
+    data_option,
+    default_out,
+    gather,
+    output_options,
+    run_options,
+    with_data,
+)
 
 if TYPE_CHECKING:
+    import datetime
+
     from reasonbench.results import RunResult, TaskResult
 
 MAX_WARNINGS = 5
@@ -25,7 +35,9 @@ MAX_WARNINGS = 5
     multiple=True,
     help="Task name, lm_eval:<name>, or a .yaml or .jsonl file; may be repeated.",
 )
+@data_option
 @run_options
+@cutoff_option
 @click.option("--grader", help="Judge every task with this grader.")
 @dry_run_options
 @output_options
@@ -37,6 +49,8 @@ def run(
     workers: int | None,
     dry_run: bool,
     no_probe: bool,
+    cutoff: "datetime.datetime | None",
+    data: tuple[str, ...],
     **flags: Any,
 ) -> None:
     """Sample MODEL on tasks, grade, and print pass@k.
@@ -46,12 +60,15 @@ def run(
     directory holds already is not sampled again: the same command goes on after any
     end, and a larger -n tops up.
     """
+    import msgspec
+
     from reasonbench.cli.specs import build_spec
     from reasonbench.cli.talk import Talk
     from reasonbench.run import execute
     from reasonbench.specs import RunSpec
 
-    spec = build_spec(RunSpec, model, gather(flags))
+    spec = with_known(build_spec(RunSpec, model, gather(flags)), cutoff)
+    spec = msgspec.structs.replace(spec, tasks=with_data(spec.tasks, data))
     directory = out or default_out(spec.model.id)
     check_probe(dry_run=dry_run, no_probe=no_probe)
     if dry_run:
@@ -163,6 +180,7 @@ def show_run(result: "RunResult", output: str, hint: str = "the same command goe
     else:
         for task in result.tasks:
             _show_task(result, task)
+    show_splits(result, output)
     say_warnings(result)
     say(f"run directory: {result.path}")
     end(result, hint)

@@ -68,6 +68,7 @@ class VerdictSection:
                 rows.append(_score_row("found in the traces", benchmark.leaked))
                 rows.append(_score_row("without these", benchmark.clean))
             rows += [_score_row(f"held out: {t.spec.name}", t.estimates) for t in heldout]
+            claimed = [c.sentence for c in audit.claims if c.task == line.task]
             faulty = [t.spec.name for t in (task, *heldout) if invalid_for(audit.run, t.spec.name)]
             caption = (
                 f"INVALID: the numbers of {', '.join(faulty)} are no scores." if faulty else ""
@@ -79,6 +80,8 @@ class VerdictSection:
                 Paragraph(EXPLAINED),
                 Paragraph(f"What would change this verdict: {line.would_change}."),
             ]
+            if claimed:
+                blocks += [Paragraph("What was claimed:"), Bullets(tuple(claimed))]
         return blocks
 
 

@@ -24,10 +24,10 @@ from reasonbench.results.findings import (
 )
 from reasonbench.results.gap import FreshGap
 from reasonbench.results.gates import GATE_SCHEMA, GateDecision, GateReport, GateResult
-from reasonbench.specs import AuditSpec, SamplingSpec, TaskSpec
+from reasonbench.specs import AuditSpec, Claim, SamplingSpec, TaskSpec
 
-AUDIT_SCHEMA = 2
-"""Version of the Audit's JSON; 2 has the price by kind of leak, and the model's side."""
+AUDIT_SCHEMA = 3
+"""Version of the Audit's JSON; 3 holds claims against what was measured."""
 
 
 class Role(enum.StrEnum):
@@ -46,6 +46,8 @@ class VerdictWord(enum.StrEnum):
     """Nothing was found that speaks against the score."""
     INFLATED = "INFLATED"
     """Leaked problems raise it, beyond chance."""
+    UNSUPPORTED = "UNSUPPORTED"
+    """It was claimed higher than it was measured, beyond chance."""
     INCONCLUSIVE = "INCONCLUSIVE"
     """The evidence decides nothing."""
     INVALID = "INVALID"
@@ -173,6 +175,21 @@ class VerdictLine(Record, frozen=True, kw_only=True):
     """What would change this verdict."""
 
 
+class ClaimCheck(Record, frozen=True, kw_only=True):
+    """A published score beside the measured one."""
+
+    task: str
+    """Task that was measured."""
+    claim: Claim
+    """What was published."""
+    measured: Estimate | None
+    """The same metric here; None where it was not measured."""
+    holds: bool | None
+    """False where the claim lies above the measured interval; None where nothing tells."""
+    sentence: str
+    """Both numbers, and what differs between them."""
+
+
 class KindPrice(Record, frozen=True, kw_only=True):
     """What the problems leaked in one way add to a benchmark's score."""
 
@@ -239,6 +256,8 @@ class Audit(Record, frozen=True, kw_only=True):
     """What this audit cannot know, and why."""
     checks: tuple[ModelCheck, ...] = ()
     """What the detectors on the model's side saw."""
+    claims: tuple[ClaimCheck, ...] = ()
+    """What was published, beside what was measured."""
 
 
 RESULTS: dict[str, type[msgspec.Struct]] = {
@@ -255,6 +274,7 @@ __all__ = [
     "RESULTS",
     "Audit",
     "BenchmarkAudit",
+    "ClaimCheck",
     "Contrast",
     "Difference",
     "Finding",

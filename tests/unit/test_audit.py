@@ -219,7 +219,7 @@ def test_a_run_that_was_never_audited_can_be_reported(tmp_path):
 
 def test_an_audit_of_another_schema_is_refused(tmp_path):
     (tmp_path / "audit.json").write_text('{"schema_version": 99}')
-    with pytest.raises(SpecError, match="is not an audit of schema version 2"):
+    with pytest.raises(SpecError, match="is not an audit of schema version 3"):
         read_audit(tmp_path / "audit.json")
 
 
@@ -227,7 +227,7 @@ def test_an_audit_of_an_older_schema_is_refused_though_it_can_be_decoded(tmp_pat
     audit = run_audit(spec(n=2), tmp_path / "r")
     old = msgspec.structs.replace(audit, schema_version=1)
     (tmp_path / "old.json").write_bytes(msgspec.json.encode(old))
-    with pytest.raises(SpecError, match="is an audit of schema version 1, not 2"):
+    with pytest.raises(SpecError, match="is an audit of schema version 1, not 3"):
         read_audit(tmp_path / "old.json")
 
 
