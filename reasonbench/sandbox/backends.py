@@ -121,7 +121,7 @@ class Setting:
     """What the workers of a pool have in common."""
 
     interpreter: Interpreter
-    packages: tuple[str, ...] = ("numpy",)
+    packages: tuple[str, ...] = ("numpy", "sortedcontainers")
     """Packages of this interpreter that candidates may import, where they are installed."""
     preload: tuple[str, ...] = ()
     """Modules to import once a worker, not once a test."""

@@ -81,7 +81,7 @@ class SandboxPool:
         *,
         backend: str = "auto",
         python: str | None = None,
-        packages: tuple[str, ...] = ("numpy",),
+        packages: tuple[str, ...] = ("numpy", "sortedcontainers"),
         preload: tuple[str, ...] = (),
         max_queued: int | None = None,
     ) -> None:
