@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from reasonbench import __version__, tasks
+from reasonbench import __version__, plugins, tasks
 from reasonbench.corpus import sources
 from reasonbench.corpus.blocks import Account
 from reasonbench.corpus.items import Item, Kind, read_items
@@ -130,13 +130,15 @@ def load_items(names: Sequence[str]) -> list[Item]:
     items: list[Item] = []
     for name in dict.fromkeys(names):
         path = Path(name)
-        if path.is_file() or name.endswith(ITEM_FILES) or os.sep in name:
+        task, colon, _ = name.partition(":")
+        if colon and task in plugins.TASKS.names():
+            items.extend(item_of(problem) for problem in tasks.resolve(name).problems())
+        elif path.is_file() or name.endswith(ITEM_FILES) or os.sep in name:
             if not path.is_file():
                 raise SpecError(f"there is no file {name}", hint="give a task or a file of items")
             items.extend(read_items(path))
         else:
-            task = tasks.resolve(name)
-            items.extend(item_of(problem) for problem in task.problems())
+            items.extend(item_of(problem) for problem in tasks.resolve(name).problems())
     return items
 
 

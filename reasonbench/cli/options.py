@@ -56,6 +56,53 @@ def output_options(function: F) -> F:
     )(function)
 
 
+def data_option(function: F) -> F:
+    """Add --data."""
+    return click.option(
+        "--data",
+        multiple=True,
+        metavar="[NAME=]PATH",
+        help="Local copy of a public task's data set, a file or a folder; NAME says of which "
+        "task where there are several.  The same as NAME:PATH for the task.",
+    )(function)
+
+
+def with_data(references: tuple[str, ...], data: tuple[str, ...]) -> tuple[str, ...]:
+    """Return references to tasks with the local copies of their data sets put in.
+
+    ``aime_2026`` with ``/a.parquet`` is ``aime_2026:/a.parquet``; days that stand there already
+    (``aime_2026:since=2026-01-01``) stay behind the path.
+    """
+    if not data:
+        return references
+    names = list(dict.fromkeys(reference.partition(":")[0] for reference in references))
+    paths: dict[str, str] = {}
+    for item in data:
+        name, equals, path = item.partition("=")
+        if not (equals and name in names):
+            if len(names) != 1:
+                known = ", ".join(names) or "none"
+                raise click.UsageError(
+                    f"--data {item!r} does not say of which task; write NAME=PATH (tasks: {known})"
+                )
+            name, path = names[0], item
+        if name in paths or not path:
+            raise click.UsageError(f"--data takes one path for the task {name!r}, got {item!r}")
+        paths[name] = path
+    return tuple(_bound(reference, paths) for reference in references)
+
+
+def _bound(reference: str, paths: dict[str, str]) -> str:
+    name, _, argument = reference.partition(":")
+    if name not in paths:
+        return reference
+    if argument and not argument.startswith(("since=", "until=")):
+        raise click.UsageError(
+            f"--data {paths[name]!r} and the task {reference!r} both have a path"
+        )
+    return ":".join((name, ",".join(filter(None, (paths[name], argument)))))
+
+
 def run_options(function: F) -> F:
     """Add everything that says how a model is sampled and graded."""
     return chain(

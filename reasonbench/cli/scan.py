@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reasonbench.cli.options import output_options
+from reasonbench.cli.options import data_option, output_options, with_data
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +34,7 @@ NAME = 28
     metavar="TASK_OR_FILE",
     help="A task by name, or JSON Lines with question, solution, answer, code, id.",
 )
+@data_option
 @click.option(
     "--fields",
     metavar="prompt=KEY,trace=KEY",
@@ -97,6 +98,7 @@ def scan(
     traces: tuple[str, ...],
     *,
     against: tuple[str, ...],
+    data: tuple[str, ...],
     fields: str | None,
     background: tuple[str, ...],
     decoys: Path | None,
@@ -128,7 +130,7 @@ def scan(
     with Bytes("searching the traces") as bar:
         result = scanning.run_scan(
             traces,
-            against,
+            with_data(against, data),
             fields=fields,
             strict=strict,
             workers=workers or (0 if ray else len(os.sched_getaffinity(0))),

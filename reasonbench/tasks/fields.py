@@ -17,6 +17,16 @@ lm-eval ignores it, so one file serves both.  Every key is optional::
         metric: exact_match
         grading: {tolerance: 1e-6, percent: value, unit: required, order: any}
                                 # options of the grader; the math grader's are in graders/maths
+        tests: tests            # field with a coding problem's tests, as JSON or a table
+        date: published         # field with the day of each problem; ``published`` where null
+
+A public benchmark also says what its documents are made of (see ``public``)::
+
+        schema: matharena       # reader of its rows; with it, ``source`` is the Hub's id
+        config: main            # configuration; without it the default one
+        revision: 0123abc...    # commit; without it ``main``, and what that is is recorded
+        split: train            # split of the source; without it ``test``
+        data_files: [test6.jsonl]  # files of the source, where its card names none
 """
 
 import datetime
@@ -55,6 +65,20 @@ class TaskFields(Spec, frozen=True, kw_only=True):
     """Metric that decides under the ``lm_eval`` grader."""
     grading: dict[str, Any] | None = None
     """Options of the grader, such as ``tolerance``."""
+    tests: str | None = None
+    """Field with the tests of a coding problem, as JSON or a table; it then has no target."""
+    date: str | None = None
+    """Field with the day on which each problem became public."""
+    schema: str | None = None
+    """Reader of the source's rows, for a public benchmark."""
+    config: str | None = None
+    """Configuration of the source."""
+    revision: str | None = None
+    """Commit of the source; without it, what ``main`` is at when it is loaded."""
+    split: str = "test"
+    """Split of the source."""
+    data_files: tuple[str, ...] = ()
+    """Files of the source that hold the split, where its card does not say."""
 
 
 def read_fields(metadata: Any, path: Path) -> TaskFields:

@@ -10,7 +10,8 @@ what the SamplingSpec says and nothing else.
 
 Our own fields stand under ``metadata.reasonbench`` (see ``fields.py``).  Not covered:
 output types other than ``generate_until``, images and audio, tasks written as Python
-classes, answers that the prompt begins (``gen_prefix``), and code that must be run.
+classes, answers that the prompt begins (``gen_prefix``), and code that lm-eval's own scoring
+must run; programs with tests in a field (``metadata.reasonbench.tests``) are fine.
 """
 
 import base64
@@ -24,11 +25,12 @@ from pathlib import Path
 from typing import Any, Self
 
 from reasonbench import lm_eval_tasks
-from reasonbench.errors import ReasonbenchError, TaskError
+from reasonbench.errors import ReasonbenchError, SpecError, TaskError
 from reasonbench.identity import digest
 from reasonbench.records import Message, Problem, Prompt
 from reasonbench.specs import TaskSpec
 from reasonbench.tasks.fields import TaskFields, read_fields
+from reasonbench.tasks.public import provenance, published_of, read_argument
 
 FEWSHOT_SEED = 1234
 """Seed of the few-shot draw: the default of lm-eval's command line."""
@@ -60,6 +62,8 @@ class LmEvalTask:
         self._source = source
         self._task.set_fewshot_seed(FEWSHOT_SEED)
         self._docs: list[dict[str, Any]] = [doc for _, doc in self._task.doc_iterator()]
+        self._tests = [self._tests_of(i, doc) for i, doc in enumerate(self._docs)]
+        self._provenance = provenance(self._task.dataset)
         self._rendered: list[tuple[Message, ...]] = []
 
     @classmethod
@@ -75,18 +79,48 @@ class LmEvalTask:
         path = lm_eval_tasks.find_lm_eval_yaml(name)
         return cls(path, reference=lm_eval_tasks.PREFIX + name)
 
+    @classmethod
+    def shipped(cls, path: Path, argument: str | None) -> Self:
+        """Return a task that reasonbench ships; public ones take a local copy and days."""
+        fields = read_fields(lm_eval_tasks.definition(path).get("metadata"), path)
+        if argument is not None and fields.schema is None:
+            raise SpecError(
+                f"the task {path.stem!r} takes no argument, got {argument!r}",
+                hint=f"write {path.stem} alone",
+            )
+        given = read_argument(path.stem, argument)
+        days = {"since": given.since, "until": given.until}
+        return cls(
+            path,
+            reference=lm_eval_tasks.reference_of(path),
+            name=path.stem + given.suffix if given.suffix else None,
+            metadata={"path": given.path, **{k: str(v) for k, v in days.items() if v}}
+            if argument is not None
+            else None,
+        )
+
+    @property
+    def left_out(self) -> Mapping[str, int]:
+        """Rows of the source that are no problem here, by the reason."""
+        return self._provenance.left_out if self._provenance is not None else {}
+
     @functools.cached_property
     def spec(self) -> TaskSpec:
         """What the task is; ``content_digest`` covers every problem, targets included."""
         config, fields = self._task.config, self._fields
         data_set = "/".join(str(p) for p in (config.dataset_path, config.dataset_name) if p)
         kwargs = config.dataset_kwargs or {}
+        split, revision = config.test_split or config.validation_split, kwargs.get("revision")
+        source = self._source or fields.source or data_set
+        if self._provenance is not None:
+            source, revision = self._provenance.source, self._provenance.revision
+            split = fields.split
         return TaskSpec(
             name=self._name,
             version=str(self._task.VERSION),
-            source=self._source or fields.source or data_set,
-            revision=kwargs.get("revision"),
-            split=config.test_split or config.validation_split,
+            source=source,
+            revision=revision,
+            split=split,
             content_digest=digest([_content(p) for p in self._problems]),
             prompt_template=self._template,
             grader=fields.grader,
@@ -147,11 +181,29 @@ class LmEvalTask:
             task=self._name,
             id=number if fields.id is None else str(self._field(doc, fields.id, number)),
             statement=str(statement),
-            target=_text(self._target(doc, number)),
-            published=fields.published,
+            target=None if fields.tests is not None else _text(self._target(doc, number)),
+            tests=self._tests[position],
+            published=published_of(doc, fields),
             cluster=None if cluster is None else str(cluster),
             metadata={**_plain(doc, f"document {number} of {self._name!r}"), "lm_eval": about},
         )
+
+    def _tests_of(self, position: int, doc: dict[str, Any]) -> dict[str, Any] | None:
+        """Take the tests out of a document: prompts need none, and twice they are too much."""
+        if self._fields.tests is None:
+            return None
+        number = f"{position:05d}"
+        tests = self._field(doc, self._fields.tests, number)
+        del doc[self._fields.tests]
+        if isinstance(tests, str):
+            tests = self._call(number, lambda: json.loads(tests))
+        if not isinstance(tests, dict):
+            raise TaskError(
+                f"the tests of document {number} of task {self._name!r} are no table, "
+                f"but a {type(tests).__name__}",
+                hint="write them as JSON, as docs/grading.md shows",
+            )
+        return tests
 
     def _field(self, doc: dict[str, Any], field: str | None, number: str) -> Any:
         if field is None:
@@ -222,6 +274,11 @@ def from_yaml(argument: str | None) -> LmEvalTask:
     return LmEvalTask.from_yaml(Path(argument))
 
 
+def shipped(file: str, argument: str | None = None) -> LmEvalTask:
+    """Return the task of a YAML file that reasonbench ships."""
+    return LmEvalTask.shipped(Path(file), argument)
+
+
 def from_name(argument: str | None) -> LmEvalTask:
     """Return lm-eval's own task ``argument``."""
     if not argument:
@@ -262,7 +319,8 @@ _UNSUPPORTED_HINT = "lm_eval run can sample it; reasonbench takes text-only gene
 
 def _content(problem: Problem) -> list[Any]:
     metadata = {k: v for k, v in problem.metadata.items() if k != "lm_eval"}
-    return [problem.id, problem.statement, problem.target, problem.cluster, metadata]
+    content = [problem.id, problem.statement, problem.target, problem.cluster, metadata]
+    return content if problem.tests is None else [*content, digest(problem.tests)]
 
 
 def _as_written(template: Any) -> str:

@@ -11,7 +11,6 @@ from reasonbench.errors import (
     EngineError,
     MissingDependencyError,
     PluginError,
-    SpecError,
     UnknownNameError,
 )
 from reasonbench.plugins import BUILT_IN, Plugin, Registry, split_reference
@@ -229,10 +228,8 @@ def test_shipped_tasks_are_listed_by_folder_and_made_from_their_file(
     assert next(iter(source())).argument == str(tmp_path / "tasks" / "birds" / "birds.yaml")
     bound = Plugin("cups", "stranger_m:Good", BUILT_IN, argument="cups.yaml")
     registry = Registry(kind="task", group="reasonbench.none", builtins={}, source=lambda: [bound])
-    assert registry.get("cups")(None).args == ("cups.yaml",)
     assert registry.load("cups").args == ("cups.yaml",)
-    with pytest.raises(SpecError, match="'cups' takes no argument, got 'x'"):
-        registry.get("cups")("x")
+    assert registry.load("cups", "x").args == ("cups.yaml", "x")
 
 
 def test_our_registries_list_our_plugins():
