@@ -67,3 +67,6 @@ class CodeFamily:
     wrong: Callable[[Params], Sequence[str]]
     """Sources of at least three plausible wrong programs (naive where the level forbids it, off
     by one, overflow-like, a missed case) that the tests must reject."""
+    cpu_s: float | None = None
+    """Seconds of CPU time for each test, several times what the reference takes; where there is
+    none, the grader's own limit holds."""

@@ -55,7 +55,9 @@ def code_problem(
     size = len(text := encoded(tests))
     if size > MAX_TESTS_BYTES:
         raise _flaw(family, name, f"its tests have {size:,} bytes")
-    statement = stated(family, params, draw_of(seed, "statement"))
+    statement = stated(family, params, draw_of(seed, "statement")).strip()
+    if family.cpu_s is not None:
+        statement += f"\n\nTime limit: {family.cpu_s:g} s of CPU time for each test."
     problem = MintedProblem(
         id=name,
         kind="code",
@@ -64,7 +66,7 @@ def code_problem(
         answers=answers_of(family),
         level=level,
         index=index,
-        statement="\n\n".join((statement.strip(), *_examples(family, shown))),
+        statement="\n\n".join((statement, *_examples(family, shown))),
         tests=sha256(text),
     )
     check_statement(problem)
@@ -103,6 +105,8 @@ def _tests(
         ],
         "reference": family.reference(params),
     }
+    if family.cpu_s is not None:
+        tests["limits"] = {"cpu_s": family.cpu_s}
     if family.style == "function":
         tests["entry_point"] = family.entry_point
     if literals:

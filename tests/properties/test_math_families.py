@@ -16,8 +16,8 @@ from reasonbench.fresh.families.math.format import root, squarefree, surd, total
 from reasonbench.graders.math import MathGrader, judge
 from reasonbench.records import Completion, FinishReason, Problem
 
-SEEDS = (300, 250, 200, 150, 100)
-"""Seeds by level; 1,000 for each family."""
+SEEDS = (50, 50, 50, 35, 35)
+"""Seeds by level; ``benchmarks/families.py`` takes 1,000 for each family."""
 KINDS = {"integer", "fraction", "surd", "tuple", "interval", "set", "expression"}
 NUMBER = r"-?(?:\d+|\\frac\{\d+\}\{\d+\})"
 END = rf"(?:{NUMBER}|-?\\infty)"
@@ -32,42 +32,42 @@ SHAPES = {
     "expression": r"(?=.*[xn])[-+\d{}()xn^]*(?:\\(?:frac|cdot)[-+\d{}()xn^ ]*)*",
 }
 DIGESTS = {
-    "boxes": "d4fe9a189fd8e738",
-    "chained_powers": "4743c1e72ea837dd",
-    "chained_terms": "acfdd7bcf7216341",
-    "committees": "fd10d65042ee8204",
-    "compositions": "0d96ced351e20e3e",
-    "coprime_pairs": "0ea2e7892e4a3ea8",
-    "digit_sums": "6b13f4e535201b1c",
+    "boxes": "36aa47ad6b7af751",
+    "chained_powers": "3a1085c70005f0b2",
+    "chained_terms": "748a862e32fd14f2",
+    "committees": "45d3e3874519630e",
+    "compositions": "c557b4c70aa2d6ae",
+    "coprime_pairs": "99de65d4e8883123",
+    "digit_sums": "f6d1893bb31b7727",
     "diophantine": "6a74a192cdd12ab0",
-    "divisors": "3d1bbc676a750b7f",
-    "factorial_digits": "6b7cc570f35d0b89",
+    "divisors": "a5dbe522e7d29338",
+    "factorial_digits": "825db9a503f870b8",
     "forbidden_places": "7f80e4bd58ab8fd1",
-    "function_rules": "c5a86e63309aaac5",
-    "groupings": "bf36902ba4c6f6c9",
-    "inequalities": "f54177d2c134a841",
-    "integer_values": "67d55f07cf9b142d",
+    "function_rules": "47357f7e867084c1",
+    "groupings": "31aa1ec2aebd96d0",
+    "inequalities": "6c61707ec92e1559",
+    "integer_values": "de11b0a1880bd75b",
     "knights": "7dd3aae4989e4306",
-    "lattice_paths": "2973a5e245eb288b",
+    "lattice_paths": "92dc24852b059f47",
     "lattice_polygons": "eb68c52429e0dd3d",
-    "necklaces": "c740eb4cc33c4ea4",
-    "nested_radicals": "868141551a530ebb",
+    "necklaces": "2809900901b58816",
+    "nested_radicals": "4936ae03e4e7916b",
     "polynomial_remainders": "831a2a2755622acd",
     "power_towers": "bd5d370096ca7542",
-    "quadratic_residues": "1d774960a9a2c368",
-    "random_walks": "3540d1c91849d2e5",
+    "quadratic_residues": "fea30d319874e8de",
+    "random_walks": "320810b7d1bd8970",
     "rankings": "7b211e135f4c2e07",
     "recurrences": "036c215f625bb67b",
-    "remainders": "c5a370a749a6b3a2",
-    "required_letters": "fdcfdf73fb5e8cc1",
+    "remainders": "a79012722cd10ca7",
+    "required_letters": "3e86fef8436266eb",
     "root_fractions": "fceff95c5856d168",
-    "series": "5f6dbd4786cc398d",
+    "series": "d9ab87da44f7fcc4",
     "shortest_paths": "6ea949107fa3fa3c",
-    "systems": "6a5b827ca7a72e85",
-    "telescoping": "219381dcf5bbc9f2",
-    "triangles": "1c02b5aad46d5652",
-    "urns": "3dae374c18c22dcc",
-    "vieta": "bae1abd1ead863fc",
+    "systems": "2ffa58abad8db05d",
+    "telescoping": "4131b578d9df5ef9",
+    "triangles": "29541fe121a7d6bc",
+    "urns": "b99bdc4a92d59838",
+    "vieta": "d0827595a63471ca",
     "weighings": "6a8e1b5f7e5e5e92",
 }
 
@@ -123,7 +123,7 @@ def test_there_are_families_of_every_kind_of_answer_and_every_field():
 
 
 @families
-def test_two_independent_solvers_agree_on_a_thousand_seeds(family):
+def test_two_independent_solvers_agree(family):
     for level, problems in levels(family):
         missed = [(p, answer) for p, answer in problems if family.check(p) != answer]
         assert missed == [], f"level {level}"
@@ -148,9 +148,18 @@ def test_answers_are_of_the_declared_kind(family):
 def test_answers_vary(family):
     for level, problems in levels(family):
         counts = Counter(answer for _, answer in problems)
-        assert len(counts) >= (5, 9, 18, 18, 18)[level]
+        assert len(counts) >= (4, 8, 14, 14, 14)[level]
         if level:
-            assert max(counts.values()) <= 0.15 * len(problems), counts.most_common(3)
+            assert max(counts.values()) <= 0.2 * len(problems), counts.most_common(3)
+
+
+@families
+def test_problems_differ_from_seed_to_seed(family):
+    for level in range(2, family.levels):
+        drawn = (Draw(f"pool/{family.name}/{level}/{seed}".encode()) for seed in range(200))
+        different = {family.templates[0](family.draw(draw, level)) for draw in drawn}
+        # Of 10,000 equally likely ones 200 draws repeat 2; of 1,500 they repeat 13.
+        assert len(different) >= 188
 
 
 @families

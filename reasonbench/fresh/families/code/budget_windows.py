@@ -131,4 +131,5 @@ FAMILY = CodeFamily(
         ("            kinds -= counts[gone] == 0\n", "            kinds -= 1\n"),
         view=_view,
     ),
+    cpu_s=2.0,
 )

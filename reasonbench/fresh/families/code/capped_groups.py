@@ -164,4 +164,5 @@ FAMILY = CodeFamily(
         ("u == v or", ""),
         ("size[u] = total", "size[u] += 1"),
     ),
+    cpu_s=2.0,
 )

@@ -139,4 +139,5 @@ FAMILY = CodeFamily(
         ("points += times", "points += min(times, 1)"),
         view=_view,
     ),
+    cpu_s=2.0,
 )

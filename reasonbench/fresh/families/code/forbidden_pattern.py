@@ -146,4 +146,5 @@ FAMILY = CodeFamily(
         ("print(sum(states[0]) % MODULUS)", "print(states[0][0] % MODULUS)"),
         view=_view,
     ),
+    cpu_s=2.0,
 )

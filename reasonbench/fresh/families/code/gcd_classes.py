@@ -103,4 +103,5 @@ FAMILY = CodeFamily(
         ("range(top, 0, -1)", "range(top - 1, 0, -1)"),
         ("count[value] += 1", "count[value] = 1"),
     ),
+    cpu_s=2.0,
 )

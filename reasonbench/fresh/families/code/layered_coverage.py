@@ -131,4 +131,5 @@ FAMILY = CodeFamily(
         ("place - before", "place - before + 1"),
         ("-weight))", "-1))"),
     ),
+    cpu_s=2.0,
 )

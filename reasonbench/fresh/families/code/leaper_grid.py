@@ -6,7 +6,7 @@ from reasonbench.fresh.draw import Draw
 from reasonbench.fresh.families.code.authoring import bulk, filled, mutants, rows, told
 from reasonbench.fresh.family import CodeFamily, Params
 
-_SIDE = (7, 25, 140)
+_SIDE = (8, 25, 140)
 
 _TAIL = """
 Input: the first line has integers h and w, the numbers of rows and columns. Each of the next h
@@ -119,12 +119,27 @@ def _grid(draw: Draw, h: int, w: int, blocked: int, digits: int = 9) -> str:
     return rows((h, w), *("".join(cells[x * w : x * w + w]) for x in range(h)))
 
 
-def _snake(side: int) -> str:
-    """Return a grid whose rows are joined at alternate ends."""
+def _snake(side: int, thick: int) -> str:
+    """Return a grid of corridors that are joined at alternate ends, with walls that no leap passes.
+
+    Half of the way runs against the order in which a program goes over the cells.
+    """
     walls = ("#" * (side - 1) + "0", "0" + "#" * (side - 1))
-    lines = [walls[x // 2 % 2] if x % 2 else "0" * side for x in range(side)]
-    lines[-1] = lines[-1][:-1] + "0"
-    return rows((side, side), *lines)
+    lines = ["0" * side]
+    while len(lines) + 2 * (thick + 1) <= side:
+        for wall in walls:
+            lines += [wall] * thick + ["0" * side]
+    return rows((len(lines), side), *lines)
+
+
+def _back(p: Params) -> list[Any]:
+    """Return a grid, if it is not too large, whose only way leaps down, up again, and down."""
+    short, long = p["short"], p["long"]
+    h, w = 2 * long - short + 1, 2 * short + long + 1
+    cells = [["#"] * w for _ in range(h)]
+    for x, y in ((0, 0), (long, short), (long - short, short + long), (h - 1, w - 1)):
+        cells[x][y] = "3"
+    return [rows((h, w), *map("".join, cells))] if max(h, w) <= p["side"] else []
 
 
 def _inputs(draw: Draw, p: Params, level: int) -> list[Any]:
@@ -136,8 +151,9 @@ def _inputs(draw: Draw, p: Params, level: int) -> list[Any]:
         alone[0][0] = alone[x][y] = "9"
         edges.append(rows((x + 1, y + 1), *map("".join, alone)))
     side = p["side"]
+    edges += _back(p)
     half = (side + 1) // 2
-    large = [_grid(draw, side, side, 30), _grid(draw, half, half, 60), _snake(side)]
+    large = [_grid(draw, side, side, 30), _grid(draw, half, half, 60), _snake(side, p["long"])]
     large.append(_grid(draw, half, half, 10, digits=0))
     return [*small, *edges, *large, _grid(draw, half, side, 55)]
 
@@ -162,4 +178,5 @@ FAMILY = CodeFamily(
         ("y + j, @leap)", "y + j, 0)"),
         ("print(cost)", "print(cost + @slope * int(grid[0][0]) + @base)"),
     ),
+    cpu_s=2.0,
 )

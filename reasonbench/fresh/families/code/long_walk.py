@@ -119,4 +119,5 @@ FAMILY = CodeFamily(
         ("(@a * x * x + @b * x + @c) % m", "(@a * x * x + @b * x + @c) % (m + 1) % m"),
         ("n - tail, length", "n - tail, length + 1"),
     ),
+    cpu_s=2.0,
 )

@@ -120,4 +120,5 @@ FAMILY = CodeFamily(
         ("(prefix[-1] + value) % @m", "int(__import__('math').fmod(prefix[-1] + value, @m))"),
         ("(prefix[end] - @r) % @m", "prefix[end]"),
     ),
+    cpu_s=2.0,
 )

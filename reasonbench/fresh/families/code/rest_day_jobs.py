@@ -123,4 +123,5 @@ FAMILY = CodeFamily(
         ("len(chosen) > room", "len(chosen) >= room"),
         (" - @fine * (len(jobs) - len(chosen))", ""),
     ),
+    cpu_s=1.0,
 )

@@ -127,4 +127,5 @@ FAMILY = CodeFamily(
         ("price - @fee", "price"),
         ("key=lambda booking: booking[1]", "key=lambda booking: booking[0]"),
     ),
+    cpu_s=2.0,
 )

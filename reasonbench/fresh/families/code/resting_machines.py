@@ -126,4 +126,5 @@ FAMILY = CodeFamily(
         ("made(middle) >= k", "made(middle) > k"),
         ("* (@batch * min(times) + @rest)", "* @batch * min(times)"),
     ),
+    cpu_s=2.0,
 )

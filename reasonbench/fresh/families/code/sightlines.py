@@ -106,4 +106,5 @@ FAMILY = CodeFamily(
         ("running += value * width", "running = value * width"),
         (") % @modulus", ") % 2**31 % @modulus"),
     ),
+    cpu_s=2.0,
 )

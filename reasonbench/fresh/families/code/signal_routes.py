@@ -164,4 +164,5 @@ FAMILY = CodeFamily(
         ("        roads[v].append((u, d))\n", ""),
         ("now += @red - phase", "now += @red - phase + 1"),
     ),
+    cpu_s=2.0,
 )

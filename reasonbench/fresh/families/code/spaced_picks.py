@@ -122,4 +122,5 @@ FAMILY = CodeFamily(
         ("top = 0", "top = -10**9"),
         (" - @fee\n", "\n"),
     ),
+    cpu_s=2.0,
 )

@@ -113,4 +113,5 @@ FAMILY = CodeFamily(
         (" - below(@low)", ""),
         ("flip = limit >> bit ^ 1", "flip = limit >> bit"),
     ),
+    cpu_s=2.0,
 )

@@ -44,14 +44,15 @@ _FORMS = {
         + _END,
     ),
     "plane": (
-        "In a rectangular box with edge lengths @edges, $A$ is a vertex and $P$, $Q$, $R$ are the "
-        "three vertices joined to $A$ by an edge. Find the distance from $A$ to the plane $PQR$."
-        + _END,
-        "A corner is cut off a rectangular block with dimensions @edges by the plane through the "
-        "three vertices adjacent to that corner. How far is the corner from this plane?" + _END,
-        "Three mutually perpendicular edges $AP$, $AQ$ and $AR$ of a rectangular box have the "
-        "lengths @edges. Determine the length of the altitude from $A$ of the tetrahedron $APQR$."
-        + _END,
+        "In a rectangular box, $A$ is a vertex and $P$, $Q$, $R$ are the three vertices joined to "
+        "$A$ by an edge. The diagonals of the three faces that meet at $A$ have lengths @roots. "
+        "Find the distance from $A$ to the plane $PQR$." + _END,
+        "A corner is cut off a rectangular block by the plane through the three vertices adjacent "
+        "to that corner. The cut is a triangle with side lengths @roots. How far is the corner "
+        "from the plane of the cut?" + _END,
+        "In the tetrahedron $APQR$ the edges $AP$, $AQ$ and $AR$ are mutually perpendicular, and "
+        "$PQ$, $QR$ and $RP$ have the lengths @roots, respectively. Determine the length of the "
+        "altitude from $A$." + _END,
     ),
 }
 
@@ -70,8 +71,8 @@ def _texts(p: Params) -> dict[str, object]:
 def _draw(draw: Draw, level: int) -> Params:
     def make() -> Params:
         form = ("diagonal", "surface", "faces", "sums", "plane")[level]
-        a, b, c = sorted(draw.integer(1, 9 if level == 0 else 14) for _ in range(3))
-        if level == 2:
+        a, b, c = sorted(draw.integer(1, (20, 25, 1, 60, 1)[level]) for _ in range(3))
+        if level in (2, 4):
             squares = sorted(draw.distinct(3, 2, 60))
             pairs = [squares[0] + squares[1], squares[0] + squares[2], squares[1] + squares[2]]
             return {"form": form, "numbers": pairs}
@@ -82,7 +83,7 @@ def _draw(draw: Draw, level: int) -> Params:
 
     def fine(p: Params) -> bool:
         square = any(round(n**0.5) ** 2 == n for n in p["numbers"])
-        if level == 2 and square:
+        if level in (2, 4) and square:
             return False
         return len(set(p["numbers"])) == len(p["numbers"]) and r"\sqrt" in _solve(p)
 
@@ -98,12 +99,12 @@ def _solve(p: Params) -> str:
             # The shortest unfolding puts the two shorter edges in one line.
             small, middle, large = sorted(n)
             return root((small + middle) ** 2 + large**2)
-        case "faces":
-            half = Fraction(sum(n), 2)
-            return root((half - n[0]) * (half - n[1]) * (half - n[2]))
         case "sums":
             return root(Fraction(n[1], 4) ** 2 - n[0])
-    return root(1 / sum((Fraction(1, e * e) for e in n), start=Fraction(0)))
+    squares = [Fraction(sum(n), 2) - square for square in n]
+    if p["form"] == "faces":
+        return root(squares[0] * squares[1] * squares[2])
+    return root(1 / sum((1 / square for square in squares), start=Fraction(0)))
 
 
 def _surface(a: int, b: int, c: int) -> float:
@@ -134,8 +135,9 @@ def _check(p: Params) -> str:
             a, b = next((a, b) for a, b in pairs if 2 * (a * b + (a + b) * (third - a - b)) == n[0])
             return root(a * a + b * b + (third - a - b) ** 2)
     # Three times the volume over the area of PQR, by Heron's formula in squares of sides.
-    a, b, c = (e * e for e in n)
-    x, y, z = a + b, b + c, c + a
+    x, y, z = n
+    a = next(a for a in range(1, n[0]) if (x - a) + (z - a) == y)
+    b, c = x - a, z - a
     area = Fraction(2 * (x * y + y * z + z * x) - x * x - y * y - z * z, 16)
     return root(Fraction(a * b * c, 4) / area)
 

@@ -15,27 +15,28 @@ _FORMS = {
         "than $1$ with $@m$.",
     ),
     "pairs": (
-        "Find the number of ordered pairs $(a, b)$ of integers with $1 \\le a, b \\le @n$ and "
-        "$\\gcd(a, b) = @g$.",
-        "How many ordered pairs of integers $(a, b)$, each between $1$ and $@n$ inclusive, have "
-        "greatest common divisor exactly $@g$?",
-        "Two integers $a$ and $b$, not necessarily different, are taken from $1, 2, \\ldots, @n$. "
-        "For how many ordered pairs $(a, b)$ is $\\gcd(a, b) = @g$?",
+        "Find the number of ordered pairs $(a, b)$ of integers with $1 \\le a \\le @m$, "
+        "$1 \\le b \\le @n$ and $\\gcd(a, b) = @g$.",
+        "How many ordered pairs of positive integers $(a, b)$ with $a \\le @m$ and $b \\le @n$ "
+        "have greatest common divisor exactly $@g$?",
+        "An integer $a$ is taken from $1, 2, \\ldots, @m$ and an integer $b$ from "
+        "$1, 2, \\ldots, @n$; they may be equal. For how many ordered pairs $(a, b)$ is "
+        "$\\gcd(a, b) = @g$?",
     ),
     "sum": (
-        "Compute $\\sum_{k=1}^{@n} \\gcd(k, @n)$.",
-        "Find the value of $\\gcd(1, @n) + \\gcd(2, @n) + \\cdots + \\gcd(@n, @n)$.",
+        "Compute $\\sum_{k=1}^{@n} \\gcd(k, @m)$.",
+        "Find the value of $\\gcd(1, @m) + \\gcd(2, @m) + \\cdots + \\gcd(@n, @m)$.",
         "For each integer $k$ from $1$ to $@n$, inclusive, the greatest common divisor of $k$ and "
-        "$@n$ is written on a board. What is the sum of the numbers on the board?",
+        "$@m$ is written on a board. What is the sum of the numbers on the board?",
     ),
-    "even": (
+    "multiple": (
         "Find the number of ordered pairs $(a, b)$ of relatively prime integers with "
-        "$1 \\le a \\le @m$ and $1 \\le b \\le @n$ whose product $ab$ is even.",
+        "$1 \\le a \\le @m$ and $1 \\le b \\le @n$ whose product $ab$ is divisible by $@q$.",
         "How many ordered pairs of positive integers $(a, b)$ satisfy $a \\le @m$, $b \\le @n$ "
-        "and $\\gcd(a, b) = 1$, and have an even product $ab$?",
+        "and $\\gcd(a, b) = 1$, and have a product $ab$ that is a multiple of $@q$?",
         "Let $a$ be an integer from $1$ to $@m$ and $b$ an integer from $1$ to $@n$, both ranges "
         "inclusive. Determine the number of ordered pairs $(a, b)$ with $\\gcd(a, b) = 1$ such "
-        "that at least one of $a$ and $b$ is even.",
+        "that at least one of $a$ and $b$ is a multiple of $@q$.",
     ),
 }
 
@@ -44,21 +45,23 @@ def _draw(draw: Draw, level: int) -> Params:
     def make() -> Params:
         match level:
             case 0:
-                n = draw.integer(12, 120)
-                return {"form": "coprime", "n": n, "m": n}
+                m = draw.choice([6, 10, 12, 14, 15, 18, 20, 21])
+                return {"form": "coprime", "n": draw.integer(15, 120), "m": m}
             case 1:
                 m = draw.choice([30, 42, 60, 66, 70, 78, 84, 90, 105, 110, 120, 130, 210])
                 return {"form": "coprime", "n": draw.integer(150, 999), "m": m}
             case 2:
-                return {"form": "pairs", "n": draw.integer(20, 99), "g": draw.integer(2, 7)}
+                sides = {"m": draw.integer(30, 150), "n": draw.integer(30, 150)}
+                return {"form": "pairs", **sides, "g": draw.integer(2, 9)}
             case 3:
-                return {"form": "sum", "n": draw.integer(120, 2400)}
-        return {"form": "even", "m": draw.integer(20, 60), "n": draw.integer(20, 60)}
+                return {"form": "sum", "m": draw.integer(12, 120), "n": draw.integer(200, 2400)}
+        sides = {"m": draw.integer(20, 99), "n": draw.integer(20, 99)}
+        return {"form": "multiple", **sides, "q": draw.choice([2, 3, 5, 7])}
 
     def fine(p: Params) -> bool:
-        if p["form"] == "sum" or level == 0:
-            return len(_prime_factors(p["n"])) > 1
-        return bool(p["form"] != "even" or p["m"] != p["n"])
+        if p["form"] == "sum":
+            return len(_prime_factors(p["m"])) > 1
+        return bool(level < 2 or p["m"] != p["n"])
 
     return redrawn(make, fine)
 
@@ -80,12 +83,21 @@ def _moebius(n: int) -> int:
     return 0 if any(e > 1 for _, e in factors) else (-1) ** len(factors)
 
 
-def _coprime(m: int, n: int, *, odd: bool = False) -> int:
-    """Number of coprime pairs up to m and n, of odd numbers only if wanted."""
-    steps = range(1, min(m, n) + 1, 2 if odd else 1)
-    if odd:
-        return sum(_moebius(d) * ((m // d + 1) // 2) * ((n // d + 1) // 2) for d in steps)
-    return sum(_moebius(d) * (m // d) * (n // d) for d in steps)
+def _totient(n: int) -> int:
+    answer = n
+    for q, _ in _prime_factors(n):
+        answer -= answer // q
+    return answer
+
+
+def _coprime(m: int, n: int, q: int = 0) -> int:
+    """Number of coprime pairs up to m and n, of numbers without the prime factor q if given."""
+
+    def many(limit: int) -> int:
+        return limit - limit // q if q else limit
+
+    steps = [d for d in range(1, min(m, n) + 1) if not q or d % q]
+    return sum(_moebius(d) * many(m // d) * many(n // d) for d in steps)
 
 
 def _solve(p: Params) -> str:
@@ -94,14 +106,12 @@ def _solve(p: Params) -> str:
             divisors = [d for d in range(1, p["m"] + 1) if p["m"] % d == 0]
             return str(sum(_moebius(d) * (p["n"] // d) for d in divisors))
         case "pairs":
-            side = p["n"] // p["g"]
-            return str(_coprime(side, side))
+            return str(_coprime(p["m"] // p["g"], p["n"] // p["g"]))
         case "sum":
-            answer = 1
-            for q, e in _prime_factors(p["n"]):
-                answer *= q ** (e - 1) * ((e + 1) * q - e)
-            return str(answer)
-    return str(_coprime(p["m"], p["n"]) - _coprime(p["m"], p["n"], odd=True))
+            # A number is the sum of the totients of its divisors.
+            divisors = [d for d in range(1, p["m"] + 1) if p["m"] % d == 0]
+            return str(sum(_totient(d) * (p["n"] // d) for d in divisors))
+    return str(_coprime(p["m"], p["n"]) - _coprime(p["m"], p["n"], p["q"]))
 
 
 def _check(p: Params) -> str:
@@ -110,25 +120,25 @@ def _check(p: Params) -> str:
         case "coprime":
             return str(sum(gcd(k, p["m"]) == 1 for k in range(1, n + 1)))
         case "pairs":
-            g = p["g"]
-            return str(sum(gcd(a, b) == g for a in range(g, n + 1, g) for b in range(1, n + 1)))
+            m, g = p["m"], p["g"]
+            return str(sum(gcd(a, b) == g for a in range(g, m + 1, g) for b in range(1, n + 1)))
         case "sum":
-            return str(sum(gcd(k, n) for k in range(1, n + 1)))
+            return str(sum(gcd(k, p["m"]) for k in range(1, n + 1)))
     pairs = ((a, b) for a in range(1, p["m"] + 1) for b in range(1, n + 1))
-    return str(sum(gcd(a, b) == 1 and a * b % 2 == 0 for a, b in pairs))
+    return str(sum(gcd(a, b) == 1 and a * b % p["q"] == 0 for a, b in pairs))
 
 
 def quantity(p: Params) -> str:
     """Return what is asked for, to be put into another problem."""
-    n, m, g = p["n"], p.get("m"), p.get("g")
+    n, m = p["n"], p["m"]
     return {
         "coprime": f"the number of integers from $1$ to ${n}$, inclusive, that are relatively "
         f"prime to ${m}$",
-        "pairs": f"the number of ordered pairs $(a, b)$ of integers with $1 \\le a, b \\le {n}$ "
-        f"and $\\gcd(a, b) = {g}$",
-        "sum": f"the sum of $\\gcd(k, {n})$ over all integers $k$ from $1$ to ${n}$, inclusive",
-        "even": f"the number of ordered pairs $(a, b)$ of relatively prime integers with "
-        f"$1 \\le a \\le {m}$, $1 \\le b \\le {n}$ and $ab$ even",
+        "pairs": f"the number of ordered pairs $(a, b)$ of integers with $1 \\le a \\le {m}$, "
+        f"$1 \\le b \\le {n}$ and $\\gcd(a, b) = {p.get('g')}$",
+        "sum": f"the sum of $\\gcd(k, {m})$ over all integers $k$ from $1$ to ${n}$, inclusive",
+        "multiple": f"the number of ordered pairs $(a, b)$ of relatively prime integers with "
+        f"$1 \\le a \\le {m}$ and $1 \\le b \\le {n}$ whose product is divisible by ${p.get('q')}$",
     }[p["form"]]
 
 

@@ -1,5 +1,6 @@
 """Digits in several bases: conversion, sums of digits, and counting by them."""
 
+from collections import Counter
 from math import comb
 
 from reasonbench.fresh.draw import Draw
@@ -27,11 +28,11 @@ _FORMS = {
         "When the number $10^{@k} - @c$ is written out in base $10$, what do its digits add up to?",
     ),
     "count": (
-        "How many positive integers less than $10^{@k}$ have decimal digits that sum to $@s$?",
-        "Find the number of positive integers with at most $@k$ digits whose digit sum (in base "
-        "$10$) equals $@s$.",
-        "An integer $n$ with $1 \\le n < 10^{@k}$ is chosen so that the sum of its decimal digits "
-        "is exactly $@s$. In how many ways can $n$ be chosen?",
+        "How many positive integers not exceeding $@n$ have decimal digits that sum to $@s$?",
+        "Find the number of integers from $1$ to $@n$, inclusive, whose digit sum (in base $10$) "
+        "equals $@s$.",
+        "An integer $k$ with $1 \\le k \\le @n$ is chosen so that the sum of its decimal digits is "
+        "exactly $@s$. In how many ways can $k$ be chosen?",
     ),
     "sum": (
         "For a positive integer $n$, let $s(n)$ denote the sum of the digits of $n$ in base "
@@ -61,8 +62,8 @@ def _draw(draw: Draw, level: int) -> Params:
             case 2:
                 return {"form": "nines", "k": draw.integer(20, 99), "c": draw.integer(13, 99_999)}
             case 3:
-                k = draw.integer(3, 9)
-                return {"form": "count", "k": k, "s": draw.integer(8, 9 * k - 8)}
+                n = draw.integer(2_000, 999_999)
+                return {"form": "count", "n": n, "s": draw.integer(8, 9 * len(str(n)) - 16)}
         return {"form": "sum", "b": b, "n": draw.integer(300, 4_000)}
 
     return redrawn(make, lambda p: int(_solve(p)) > 3 and p.get("c", 1) % 10 != 0)
@@ -79,6 +80,14 @@ def _up_to(n: int, b: int) -> int:
     return answer
 
 
+def _free(k: int, s: int) -> int:
+    """Number of rows of k digits with sum s, by inclusion and exclusion."""
+    if not k or s < 0:
+        return int(s == 0)
+    terms = range(min(k, s // 10) + 1)
+    return sum((-1) ** i * comb(k, i) * comb(s - 10 * i + k - 1, k - 1) for i in terms)
+
+
 def _solve(p: Params) -> str:
     match p["form"]:
         case "convert":
@@ -93,14 +102,18 @@ def _solve(p: Params) -> str:
             # Each digit of 10^k - c is that of 99...9 less that of c - 1.
             return str(9 * p["k"] - sum(map(int, str(p["c"] - 1))))
         case "count":
-            k, s = p["k"], p["s"]
-            signed = (
-                (-1) ** i * comb(k, i) * comb(s - 10 * i + k - 1, k - 1)
-                for i in range(k + 1)
-                if s >= 10 * i
-            )
-            return str(sum(signed))
+            # By the first place at which the number is below n; n itself is below n + 1.
+            digits, above, answer = str(p["n"] + 1), 0, 0
+            for place, digit in enumerate(map(int, digits)):
+                free = len(digits) - place - 1
+                answer += sum(_free(free, p["s"] - above - d) for d in range(digit))
+                above += digit
+            return str(answer)
     return str(_up_to(p["n"], p["b"]))
+
+
+def _digits(n: int) -> int:
+    return sum(map(int, str(n)))
 
 
 def _check(p: Params) -> str:
@@ -115,10 +128,12 @@ def _check(p: Params) -> str:
         case "nines":
             return str(sum(map(int, str(10 ** p["k"] - p["c"]))))
         case "count":
-            ways = {0: 1}
-            for _ in range(p["k"]):
-                ways = {s: sum(ways.get(s - d, 0) for d in range(10)) for s in range(p["s"] + 1)}
-            return str(ways[p["s"]])
+            # All numbers, a thousand at a time.
+            heads, tail = divmod(p["n"], 1000)
+            full = Counter(map(_digits, range(1000)))
+            last = Counter(map(_digits, range(tail + 1)))
+            whole = sum(full[p["s"] - _digits(head)] for head in range(heads))
+            return str(whole + last[p["s"] - _digits(heads)])
     return str(sum(sum(map(int, _numeral(n, p["b"]))) for n in range(1, p["n"] + 1)))
 
 

@@ -54,9 +54,8 @@ def _number(p: Params) -> dict[str, str]:
 
 def _draw(draw: Draw, level: int) -> Params:
     def make() -> Params:
-        primes = sorted(draw.sample([2, 3, 5, 7, 11, 13], (2, 3, 3, 4, 3)[level]))
-        if level == 0:
-            primes = sorted(draw.sample([2, 3, 5, 7], 2))
+        count = draw.integer(2, 3) if level == 0 else (0, 3, 3, 4, 3)[level]
+        primes = sorted(draw.sample([2, 3, 5, 7, 11, 13], count))
         high = (4, 7, 9, 12, 5)[level]
         exponents = [draw.integer(1 if level == 0 else 2, high) for _ in primes]
         form = ("all", "multiples", "but", "powers", "sum")[level]
@@ -70,6 +69,9 @@ def _draw(draw: Draw, level: int) -> Params:
         return p
 
     def fine(p: Params) -> bool:
+        if level == 0:
+            number = prod(q**e for q, e in zip(p["primes"], p["exponents"], strict=True))
+            return bool(number < 100_000)
         d, e = p.get("d", 2), p.get("e", 0)
         return d > 1 and e != 1 and (not e or (d % e != 0 and e < 1000)) and int(_solve(p)) > 3
 

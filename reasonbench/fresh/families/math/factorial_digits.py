@@ -1,6 +1,6 @@
 """Zeros at the end of factorials, and what stands before them."""
 
-from math import factorial
+from math import factorial, prod
 
 from reasonbench.fresh.draw import Draw
 from reasonbench.fresh.families.math.drawing import redrawn
@@ -28,25 +28,26 @@ _FORMS = {
 def _quotient(p: Params) -> dict[str, str]:
     if p["form"] == "zeros":
         return {}
-    below = rf"\frac{{{p['n']}!}}{{{p['m']}!}}" if "m" in p else f"{p['n']}!"
-    return {"quotient": below}
+    below = r" \cdot ".join(f"{m}!" for m in p["below"])
+    return {"quotient": rf"\frac{{{p['n']}!}}{{{below}}}"}
 
 
 def _draw(draw: Draw, level: int) -> Params:
     def make() -> Params:
         match level:
             case 0:
-                return {"form": "zeros", "n": draw.integer(20, 250), "b": 10}
+                return {"form": "zeros", "n": draw.integer(20, 999), "b": 10}
             case 1:
                 b = draw.choice([6, 12, 14, 15, 18, 20, 24, 35, 36, 45, 50, 72])
                 return {"form": "zeros", "n": draw.integer(60, 900), "b": b}
             case 2:
-                return {"form": "tail", "n": draw.integer(15, 99), "modulus": 100}
+                below = [draw.integer(10, 150)]
             case 3:
-                return {"form": "tail", "n": draw.integer(100, 999), "modulus": 1000}
-        m = draw.integer(50, 400)
-        n = m + draw.integer(30, 600)
-        return {"form": "tail", "n": n, "m": m, "modulus": 1000}
+                below = [draw.integer(200, 999)]
+            case _:
+                below = sorted(draw.integer(20, 300) for _ in range(2))
+        n = sum(below) + draw.integer(*((0, 0), (0, 0), (15, 150), (50, 900), (0, 200))[level])
+        return {"form": "tail", "n": n, "below": below, "modulus": 1000}
 
     return redrawn(make, lambda p: _tall(p) and int(_solve(p)) > 3)
 
@@ -56,10 +57,11 @@ def _legendre(n: int, q: int) -> int:
 
 
 def _tall(p: Params) -> bool:
-    n, m = p["n"], p.get("m", 0)
-    return p["form"] == "zeros" or (
-        _legendre(n, 2) - _legendre(m, 2) >= 3 + _legendre(n, 5) - _legendre(m, 5)
-    )
+    """Whether there are so many factors 2 that they leave a multiple of 8."""
+    if p["form"] == "zeros":
+        return True
+    twos, fives = (_legendre(p["n"], q) - sum(_legendre(m, q) for m in p["below"]) for q in (2, 5))
+    return twos >= 3 + fives
 
 
 def _unit(n: int, modulus: int) -> int:
@@ -87,17 +89,15 @@ def _solve(p: Params) -> str:
                 exponents.append(_legendre(n, q) // power)
             q += 1
         return str(min(exponents))
-    m, fives = p.get("m", 0), {100: 25, 1000: 125}[p["modulus"]]
-    twos = _legendre(n, 5) - _legendre(m, 5)
-    residue = _unit(n, fives) * pow(_unit(m, fives) * pow(2, twos, fives), -1, fives) % fives
-    # Factors 2 abound, so N is 0 modulo 4 or 8.
-    return str(
-        next(r for r in range(residue, p["modulus"], fives) if r % (4 if fives == 25 else 8) == 0)
-    )
+    tens = _legendre(n, 5) - sum(_legendre(m, 5) for m in p["below"])
+    bottom = pow(2, tens, 125) * prod(_unit(m, 125) for m in p["below"])
+    residue = _unit(n, 125) * pow(bottom, -1, 125) % 125
+    # Factors 2 abound, so N is 0 modulo 8.
+    return str(next(r for r in range(residue, 1000, 125) if r % 8 == 0))
 
 
 def _check(p: Params) -> str:
-    value, b = factorial(p["n"]) // factorial(p.get("m", 0)), p.get("b", 10)
+    value, b = factorial(p["n"]) // prod(map(factorial, p.get("below", []))), p.get("b", 10)
     zeros = 0
     while value % b == 0:
         value, zeros = value // b, zeros + 1

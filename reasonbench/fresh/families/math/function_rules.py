@@ -60,21 +60,21 @@ def _texts(p: Params) -> dict[str, str]:
 
 def _draw(draw: Draw, level: int) -> Params:
     def make() -> Params:
-        f = [draw.choice([-1, 1]) * draw.integer(1, 9), draw.choice([-3, -2, 2, 3, 4, 5])]
+        f = [draw.choice([-1, 1]) * draw.integer(1, 15), draw.choice([-4, -3, -2, 2, 3, 4, 5])]
         match level:
             case 0:
                 return {"form": "compose", "f": f, "g": [draw.integer(1, 9), draw.integer(2, 6)]}
             case 1:
                 return {"form": "iterate", "f": f, "k": draw.integer(3, 5)}
             case 2:
-                rows = [[draw.integer(-4, 6), draw.integer(-5, 6)] for _ in range(2)]
+                rows = [[draw.integer(-6, 8), draw.integer(-8, 9)] for _ in range(2)]
                 return {"form": "quotients", "f": rows, "k": draw.integer(2, 3)}
             case 3:
                 g = [draw.integer(-9, 9) for _ in range(3)]
                 a = draw.choice([-3, -2, 2, 3, 4])
                 return {"form": "reflected", "g": g, "a": a, "s": draw.integer(1, 6)}
-        rows = [[draw.integer(-4, 5), draw.integer(-5, 5)] for _ in range(2)]
-        return {"form": "quotients", "f": rows, "k": draw.integer(6, 12)}
+        rows = [[draw.integer(-6, 6), draw.integer(-7, 7)] for _ in range(2)]
+        return {"form": "quotients", "f": rows, "k": draw.integer(5, 12)}
 
     def fine(p: Params) -> bool:
         if p["form"] != "quotients":

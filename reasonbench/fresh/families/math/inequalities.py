@@ -12,17 +12,24 @@ from reasonbench.fresh.family import MathFamily, Params
 _FORMS = {
     "any": (
         "Solve the inequality $@left @sign @right$ over the real numbers. Write the solution set "
-        "in interval notation, using $\\cup$ if it consists of several intervals.",
+        "in interval notation, using $\\cup$ if it consists of several intervals.@point",
         "Find the set of all real numbers $x$ such that $@left @sign @right$. Give your answer in "
-        "interval notation (with $\\cup$ for a union).",
+        "interval notation (with $\\cup$ for a union).@point",
         "For which real numbers $x$ does $@left @sign @right$ hold? Express the answer as an "
-        "interval or a union of intervals.",
+        "interval or a union of intervals.@point",
     ),
 }
 _SIGNS = ("<", r"\le", ">", r"\ge")
 
 
 def _texts(p: Params) -> dict[str, str]:
+    # Said of every inequality with a double root, whether a point is left alone or not.
+    doubled = len(set(p.get("top", []))) < len(p.get("top", []))
+    point = " An isolated point $a$ is written as $\\{a\\}$." if doubled else ""
+    return {**_sides(p), "point": point}
+
+
+def _sides(p: Params) -> dict[str, str]:
     sign = _SIGNS[p["sign"]]
     if p["shape"] == "linear":
         a, b, c, d = p["numbers"]
@@ -73,8 +80,8 @@ def _draw(draw: Draw, level: int) -> Params:
         if level == 0:
             numbers = [draw.integer(-9, 9) for _ in range(4)]
             return {"form": "any", "shape": "linear", "sign": sign, "numbers": numbers}
-        top = draw.distinct((0, 2, 2, 2, 2)[level], -9, 9)
-        bottom = draw.distinct((0, 0, 1, 2, 2)[level], -9, 9)
+        top = draw.distinct((0, 2, 2, 2, 2)[level], -12, 12)
+        bottom = draw.distinct((0, 0, 1, 2, 2)[level], -12, 12)
         p = {"form": "any", "sign": sign, "top": sorted(top), "bottom": sorted(bottom)}
         if level == 1:
             return {**p, "shape": "quadratic"}
@@ -160,7 +167,7 @@ def _check(p: Params) -> str:
         a, b, c, d = p["numbers"]
         critical = [Fraction(b - d, c - a)]
     else:
-        critical = [Fraction(n) for n in range(-9, 10) if n in p["top"] + p["bottom"]]
+        critical = [Fraction(n) for n in range(-12, 13) if n in p["top"] + p["bottom"]]
     half = Fraction(1, 2)
     pieces: list[Piece] = []
     previous: Fraction | None = None

@@ -21,12 +21,12 @@ _FORMS = {
         "integer." + _END,
     ),
     "roots": (
-        "Find all integers $k$ for which both roots of $x^2 + kx @constant = 0$ are integers."
-        + _END,
-        "For which integers $k$ can $x^2 + kx @constant$ be factored as $(x - r)(x - s)$ with "
-        "integers $r$ and $s$?" + _END,
-        "Determine the set of integers $k$ such that the equation $x^2 + kx @constant = 0$ has "
-        "only integer solutions." + _END,
+        "Find all integers $k$ for which both roots of $x^2 + @middle x @constant = 0$ are "
+        "integers." + _END,
+        "For which integers $k$ can $x^2 + @middle x @constant$ be factored as $(x - r)(x - s)$ "
+        "with integers $r$ and $s$?" + _END,
+        "Determine the set of integers $k$ such that both roots of the equation "
+        "$x^2 + @middle x @constant = 0$, counted with multiplicity, are integers." + _END,
     ),
     "quotient": (
         "Find all integers $n$ for which $\\frac{@top}{@linear}$ is an integer." + _END,
@@ -48,6 +48,7 @@ def _texts(p: Params) -> dict[str, str]:
     a, b = p.get("a", 1), p.get("b", 0)
     return {
         "linear": total([(a, "n"), (b, "")]),
+        "middle": f"({total([(1, 'k'), (p.get('s', 1), '')])})",
         "constant": f"{'+' if p['c'] > 0 else '-'} {abs(p['c'])}",
         "top": polynomial(p.get("top", []), "n"),
         "quadratic": polynomial([p["c"], b, 1], "n"),
@@ -73,12 +74,12 @@ def _draw(draw: Draw, level: int) -> Params:
                     "c": draw.integer(24, 400),
                 }
             case 2:
-                c = draw.choice([-1, 1]) * draw.integer(6, 150)
-                return {"form": "roots", "c": c}
+                c = draw.choice([-1, 1]) * draw.integer(6, 400)
+                return {"form": "roots", "c": c, "s": draw.choice([-1, 1]) * draw.integer(1, 30)}
             case 3:
                 top = [draw.integer(-20, 40), draw.integer(-9, 9), draw.integer(1, 4)]
                 return {"form": "quotient", "a": 1, "b": b, "top": top, "c": 0}
-        return {"form": "square", "b": draw.integer(3, 30), "c": draw.integer(-90, 90)}
+        return {"form": "square", "b": draw.integer(3, 60), "c": draw.integer(-300, 300)}
 
     return redrawn(make, lambda p: 2 <= len(_values(p)) <= (2 if level == 0 else 8) and p["c"] != 1)
 
@@ -96,7 +97,7 @@ def _values(p: Params) -> set[int]:
         case "divides":
             return {(d - b) // a for d in _divisors(c) if (d - b) % a == 0 and d > b}
         case "roots":
-            return {d + c // d for d in _divisors(c)}
+            return {d + c // d - p["s"] for d in _divisors(c)}
         case "quotient":
             rest = sum(v * (-b) ** i for i, v in enumerate(p["top"]))
             return {d - b for d in _divisors(rest)}
@@ -120,8 +121,11 @@ def _good(p: Params, n: int) -> bool:
         case "divides":
             return n > 0 and a * n + b > 0 and c % (a * n + b) == 0
         case "roots":
-            under = n * n - 4 * c
-            return under >= 0 and isqrt(under) ** 2 == under and (n + isqrt(under)) % 2 == 0
+            middle = n + p["s"]
+            under = middle * middle - 4 * c
+            return (
+                bool(under >= 0) and isqrt(under) ** 2 == under and (middle + isqrt(under)) % 2 == 0
+            )
         case "quotient":
             top = sum(v * n**i for i, v in enumerate(p["top"]))
             return bool(n + b and top % (n + b) == 0)
@@ -130,7 +134,7 @@ def _good(p: Params, n: int) -> bool:
 
 
 def _check(p: Params) -> str:
-    reach = 2_500 if p["form"] == "quotient" else 500
+    reach = 2_500 if p["form"] in ("quotient", "square") else 500
     return the_set([n for n in range(-reach, reach + 1) if _good(p, n)])
 
 

@@ -17,12 +17,12 @@ _FORMS = {
         "of the unit grid. Determine how many of them @rule.",
     ),
     "free": (
-        "A path from $(0, 0)$ to $@end$ consists of steps of one unit right or one unit up. How "
+        "A path from $@start$ to $@end$ consists of steps of one unit right or one unit up. How "
         "many such paths are there?",
-        "An ant on the integer grid walks from $(0, 0)$ to $@end$; each step increases exactly one "
+        "An ant on the integer grid walks from $@start$ to $@end$; each step increases exactly one "
         "of its coordinates by $1$. In how many ways can it walk?",
-        "Determine the number of shortest lattice paths from the origin to the point $@end$ along "
-        "the lines of the unit grid.",
+        "Determine the number of shortest lattice paths from the point $@start$ to the point "
+        "$@end$ along the lines of the unit grid.",
     ),
 }
 
@@ -37,7 +37,8 @@ def _texts(p: Params) -> dict[str, str]:
         rules.append(f"do not pass through {which} {listed(maths(points), 'or')}")
     if p.get("below"):
         rules.append("never go above the line $y = x$ (touching it is allowed)")
-    return {"end": ordered(p["end"]), "rule": listed(rules)}
+    start = ordered(p.get("start", [0, 0]))
+    return {"start": start, "end": ordered(p["end"]), "rule": listed(rules)}
 
 
 def _draw(draw: Draw, level: int) -> Params:
@@ -49,10 +50,12 @@ def _draw(draw: Draw, level: int) -> Params:
         end = [draw.integer(low, high), draw.integer(low, high)]
         if level == 4:
             end.sort(reverse=True)
-        avoid = [point(end) for _ in range((0, 0, 1, 3, 3)[level])]
+        avoid = [point(end) for _ in range((0, 0, 2, 3, 3)[level])]
         through = point(end) if level == 1 else []
         if level == 0:
-            return {"form": "free", "end": end}
+            start = [draw.integer(-4, 5), draw.integer(-4, 5)]
+            moved = [a + b for a, b in zip(start, end, strict=True)]
+            return {"form": "free", "start": start, "end": moved}
         return {
             "form": "paths",
             "end": end,
@@ -87,6 +90,8 @@ def _between(one: list[int], other: list[int], below: bool) -> int:
 
 def _solve(p: Params) -> str:
     below, end = bool(p.get("below")), p["end"]
+    if p["form"] == "free":
+        return str(_between(p["start"], end, below))
     if through := p.get("through"):
         return str(_between([0, 0], through, below) * _between(through, end, below))
     # Paths by the first forbidden point that they meet.
@@ -99,7 +104,8 @@ def _solve(p: Params) -> str:
 
 
 def _check(p: Params) -> str:
-    (width, height), through = p["end"], p.get("through")
+    through, (left, low) = p.get("through"), p.get("start", [0, 0])
+    width, height = p["end"][0] - left, p["end"][1] - low
     ways = {(0, 0): 1}
     for x in range(width + 1):
         for y in range(height + 1):
@@ -116,8 +122,9 @@ def quantity(p: Params) -> str:
     """Return what is asked for, to be put into another problem."""
     texts = _texts(p)
     return (
-        f"the number of paths from $(0, 0)$ to ${texts['end']}$ that consist of unit steps to the "
-        f"right and unit steps up{', and that ' * bool(texts['rule'])}{texts['rule']}"
+        f"the number of paths from ${texts['start']}$ to ${texts['end']}$ that consist "
+        "of unit steps to the right and unit steps up"
+        f"{', and that ' * bool(texts['rule'])}{texts['rule']}"
     )
 
 

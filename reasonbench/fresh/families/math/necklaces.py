@@ -1,8 +1,10 @@
-"""Necklaces and bracelets up to symmetry: Burnside's lemma."""
+"""Necklaces and bracelets up to symmetry: Burnside's lemma, with colours that must not meet.
+
+Level 0 has little more than a hundred problems: there are few small necklaces without such colours.
+"""
 
 from collections.abc import Iterator, Sequence
-from functools import cache
-from itertools import product
+from itertools import combinations_with_replacement
 from math import factorial, gcd, prod
 
 from reasonbench.fresh.draw import Draw
@@ -10,38 +12,28 @@ from reasonbench.fresh.families.math.drawing import redrawn
 from reasonbench.fresh.families.math.format import listed, worded
 from reasonbench.fresh.family import MathFamily, Params
 
-_COLOURS = ("red", "blue", "green", "white")
+_COLOURS = ("red", "blue", "green", "white", "black", "yellow")
 _FORMS = {
-    "any": (
-        "A @thing consists of $@n$ beads on a circular string, each in one of $@k$ colours; not "
-        "every colour needs to occur. Two @things are the same if @same. How many different "
+    "free": (
+        "A @thing consists of $@n$ beads on a circular string, each of them @colours; not every "
+        "colour needs to occur. @{bead}Two @things are the same if @same. How many different "
         "@things are there?",
-        "The $@n$ vertices of a regular polygon with $@n$ sides are each painted in one of $@k$ "
-        "available colours. Colourings are regarded as identical if @same. Find the number of "
-        "different colourings.",
-        "A round tray has $@n$ equally spaced slots, and each slot gets a candle of one of $@k$ "
-        "colours. Determine the number of different trays, where two trays count as the same if "
-        "@same.",
+        "The $@n$ vertices of a regular polygon with $@n$ sides are each painted @colours; not "
+        "every colour needs to be used. @{vertex}Colourings are regarded as identical if @same. "
+        "Find the number of different colourings.",
+        "A round tray has $@n$ equally spaced slots, and each slot gets a candle that is @colours; "
+        "not every colour needs to occur. @{candle}Determine the number of different trays, where "
+        "two trays count as the same if @same.",
     ),
     "content": (
-        "A @thing is made of @content beads on a circular string. Two @things are the same if "
-        "@same. How many different @things are there?",
+        "A @thing is made of @content beads on a circular string. @{bead}Two @things are the same "
+        "if @same. How many different @things are there?",
         "The $@n$ vertices of a regular polygon with $@n$ sides are to be painted so that there "
-        "are @content vertices. Colourings are regarded as identical if @same. Find the number of "
-        "different colourings.",
+        "are @content vertices. @{vertex}Colourings are regarded as identical if @same. Find the "
+        "number of different colourings.",
         "A round tray has $@n$ equally spaced slots, to be filled with @content candles. "
-        "Determine the number of different trays, where two trays count as the same if @same.",
-    ),
-    "apart": (
-        "A @thing is made of @content beads on a circular string in such a way that beads next to "
-        "each other have different colours. Two @things are the same if @same. How many different "
-        "@things are there?",
-        "The $@n$ vertices of a regular polygon with $@n$ sides are to be painted so that there "
-        "are @content vertices and the ends of every side have different colours. Colourings are "
-        "regarded as identical if @same. Find the number of different colourings.",
-        "A round tray has $@n$ equally spaced slots, to be filled with @content candles such that "
-        "neighbouring candles have different colours. Determine the number of different trays, "
-        "where two trays count as the same if @same.",
+        "@{candle}Determine the number of different trays, where two trays count as the same if "
+        "@same.",
     ),
 }
 
@@ -50,121 +42,143 @@ def _texts(p: Params) -> dict[str, object]:
     turned = "one can be obtained from the other by a rotation"
     counts = p.get("content", [])
     parts = [f"${c}$ {colour}" for c, colour in zip(counts, _COLOURS, strict=False)]
+    pairs = [(_COLOURS[a], _COLOURS[b]) for a, b in p["bans"]]
+
+    def rule(place: str, one: str, more: str) -> str:
+        found = [f"two {a} {more}" if a == b else f"a {a} {one} and a {b} {one}" for a, b in pairs]
+        return f"The following must not be {place}: {'; '.join(found)}. " if found else ""
+
     return {
         "thing": "bracelet" if p["flip"] else "necklace",
         "things": "bracelets" if p["flip"] else "necklaces",
         "same": turned
         + (", a reflection, or both" if p["flip"] else " (reflections do not count)"),
         "content": listed(parts),
+        "colours": listed(_COLOURS[: p.get("k", 0)], "or"),
         "n": p.get("n") or sum(counts),
+        "bead": rule("next to each other", "bead", "beads"),
+        "vertex": rule("the ends of a side", "vertex", "vertices"),
+        "candle": rule("in neighbouring slots", "candle", "candles"),
     }
 
 
 def _draw(draw: Draw, level: int) -> Params:
     def make() -> Params:
-        flip = draw.integer(0, 1) if level else 0
-        if level < 2:
-            high = (5, 12)[level]
-            n, k = draw.integer(3 + level, high), draw.integer(2, high)
-            return {"form": "any", "flip": flip, "n": n, "k": k}
-        colours = draw.integer(2, 3) if level == 2 else level
-        content = [draw.integer(1, 7) for _ in range(colours)]
-        return {
-            "form": "apart" if level == 4 else "content",
-            "flip": int(level == 3) or flip,
-            "content": content,
-        }
+        k = (draw.integer(2, 4), draw.integer(3, 4), 5, 5, 4)[level]
+        pairs = list(combinations_with_replacement(range(k), 2))
+        many = draw.choice(((0,), (1, 2), (3, 4, 4, 5, 5), (3, 4, 4, 5, 5), (1, 2, 2, 3, 3))[level])
+        bans = sorted(map(list, draw.sample(pairs, many)))
+        flip = (0, draw.integer(0, 1), 0, 1, draw.integer(0, 1))[level]
+        if level == 4 or (level == 0 and draw.integer(0, 2)):
+            content = [draw.integer(1, 5 if level else 3) for _ in range(k)]
+            return {"form": "content", "flip": flip, "content": content, "bans": bans}
+        n = draw.integer(*((3, 6), (4, 7), (4, 8), (4, 8))[level])
+        return {"form": "free", "flip": flip, "k": k, "n": n, "bans": bans}
 
     def fine(p: Params) -> bool:
-        if p["form"] == "any":
-            return bool(p["k"] ** p["n"] < (700, 12_000)[level] and int(_solve(p)) > 3)
+        if p["form"] == "free":
+            return int(_solve(p)) > 3
         counts = p["content"]
         words = factorial(sum(counts)) // prod(map(factorial, counts))
-        in_reach = 20 < words < (30_000 if level == 4 else 4_000)
-        return in_reach and 6 <= sum(counts) <= 12 and int(_solve(p)) > (0, 0, 6, 8, 12)[level]
+        if level == 0:
+            return sum(counts) < 9 and 3 < int(_solve(p)) < 100
+        if any(a == b and counts[a] == 1 for a, b in p["bans"]):
+            return False
+        return 7 <= sum(counts) <= 12 and words < 60_000 and int(_solve(p)) > 12
 
     return redrawn(make, fine)
 
 
-def _symmetries(p: Params) -> Iterator[tuple[list[int], bool]]:
-    """Lengths of the cycles of each symmetry, and whether it is a reflection."""
+def _symmetries(p: Params) -> Iterator[tuple[tuple[int, ...], tuple[bool, bool, bool], int]]:
+    """Lengths of the cycles along the ring, which ends meet what, and how many such there are.
+
+    The ends of a row of cycles may meet themselves, at the start or at the end, or each other.
+    """
     n = p.get("n") or sum(p["content"])
-    for shift in range(n):
-        cycles = gcd(n, shift)
-        yield [n // cycles] * cycles, False
-    for mirror in range(n if p["flip"] else 0):
-        fixed = 1 if n % 2 else 2 * (mirror % 2)
-        yield [1] * fixed + [2] * ((n - fixed) // 2), True
+    for cycles in range(1, n + 1):
+        if n % cycles == 0:
+            turns = sum(gcd(n, shift) == cycles for shift in range(1, n + 1))
+            yield (n // cycles,) * cycles, (False, False, True), turns
+    if not p["flip"]:
+        return
+    if n % 2:
+        yield (1, *(2,) * (n // 2)), (False, True, False), n
+    else:
+        yield (1, *(2,) * (n // 2 - 1), 1), (False, False, False), n // 2
+        yield (2,) * (n // 2), (True, True, False), n // 2
 
 
-def _words(weights: Sequence[int], content: Sequence[int], *, apart: bool, closed: bool) -> int:
-    """Colourings of a row of cycles that use up the colours; of a ring, where it is closed."""
+def _used(left: tuple[int, ...], colour: int, weight: int) -> tuple[int, ...] | None:
+    """What is left of each colour, or None if that is too much; nothing says no limit."""
+    if not left:
+        return left
+    rest = left[colour] - weight
+    return (*left[:colour], rest, *left[colour + 1 :]) if rest >= 0 else None
+
+
+def _fixed(p: Params, weights: Sequence[int], meets: tuple[bool, bool, bool]) -> int:
+    """Number of colourings of a row of cycles; the ends meet themselves or each other."""
+    content, bans = tuple(p.get("content", ())), {tuple(ban) for ban in p["bans"]}
+    k = len(content) or p["k"]
+    free = [[(min(a, b), max(a, b)) not in bans for b in range(k)] for a in range(k)]
     answer = 0
-    for first, many in enumerate(content):
-        if many < weights[0]:
+    for first in range(k):
+        start = _used(content, first, weights[0])
+        if start is None or (meets[0] and not free[first][first]):
             continue
-        left = (*content[:first], many - weights[0], *content[first + 1 :])
-        states = {(first, left): 1}
+        states = {(first, start): 1}
         for weight in weights[1:]:
             following: dict[tuple[int, tuple[int, ...]], int] = {}
             for (last, left), ways in states.items():
-                for colour, many_left in enumerate(left):
-                    if many_left >= weight and not (apart and colour == last):
-                        rest = (*left[:colour], many_left - weight, *left[colour + 1 :])
+                for colour in range(k):
+                    rest = _used(left, colour, weight) if free[last][colour] else None
+                    if rest is not None:
                         following[colour, rest] = following.get((colour, rest), 0) + ways
             states = following
-        answer += sum(w for (last, _), w in states.items() if not (closed and last == first))
+        answer += sum(
+            ways
+            for (last, _), ways in states.items()
+            if (free[last][last] or not meets[1]) and (free[last][first] or not meets[2])
+        )
     return answer
 
 
-def _fixed(p: Params, cycles: list[int], mirrored: bool) -> int:
-    """Number of colourings that a symmetry leaves as they are."""
-    if p["form"] == "any":
-        return int(p["k"] ** len(cycles))
-    if p["form"] == "content":
-        return _words(cycles, p["content"], apart=False, closed=False)
-    if not mirrored:
-        return _words(cycles, p["content"], apart=True, closed=True)
-    if cycles.count(1) != 2:
-        # The mirror line cuts a side, whose ends would be alike.
-        return 0
-    return _words([1, *cycles[2:], 1], p["content"], apart=True, closed=False)
-
-
 def _solve(p: Params) -> str:
-    symmetries = list(_symmetries(p))
-    return str(sum(_fixed(p, *symmetry) for symmetry in symmetries) // len(symmetries))
+    found = [(_fixed(p, weights, meets), many) for weights, meets, many in _symmetries(p)]
+    return str(sum(ways * many for ways, many in found) // sum(many for _, many in found))
 
 
-def _arrangements(content: tuple[int, ...], apart: bool) -> Iterator[tuple[int, ...]]:
-    if not any(content):
-        yield ()
-    for colour, many in enumerate(content):
-        if many:
-            rest = (*content[:colour], many - 1, *content[colour + 1 :])
-            for word in _arrangements(rest, apart):
-                if not (apart and word and word[0] == colour):
-                    yield (colour, *word)
+def _necklaces(p: Params) -> Iterator[list[int]]:
+    """Words that none of their rotations comes before, by their first letters."""
+    content = list(p.get("content", ()))
+    n, k = p.get("n") or sum(content), len(content) or p["k"]
+    left = content or [n] * k
+    word = [0] * (n + 1)
 
+    def bad(one: int, other: int) -> bool:
+        return [one, other] in p["bans"] or [other, one] in p["bans"]
 
-@cache
-def _orbits(n: int, k: int, flip: int, content: tuple[int, ...], apart: bool) -> int:
-    """Take each word that no earlier one can be turned into."""
-    seen: set[tuple[int, ...]] = set()
-    orbits = 0
-    for word in _arrangements(content, apart) if content else product(range(k), repeat=n):
-        if word in seen or (apart and word[0] == word[-1]):
-            continue
-        orbits += 1
-        for turned in (word, word[::-1]) if flip else (word,):
-            seen.update(turned[i:] + turned[:i] for i in range(n))
-    return orbits
+    def extend(t: int, period: int) -> Iterator[list[int]]:
+        if t > n:
+            if n % period == 0 and not bad(word[n], word[1]):
+                yield word[1:]
+            return
+        for colour in range(word[t - period], k):
+            if left[colour] and not (t > 1 and bad(word[t - 1], colour)):
+                word[t], left[colour] = colour, left[colour] - 1
+                yield from extend(t + 1, period if colour == word[t - period] else t)
+                left[colour] += 1
+
+    return extend(1, 1)
 
 
 def _check(p: Params) -> str:
-    content = tuple(p.get("content", ()))
-    n, k = p.get("n") or sum(content), p.get("k") or len(content)
-    return str(_orbits(n, k, p["flip"], content, p["form"] == "apart"))
+    """List one word of each orbit."""
+    count = 0
+    for word in _necklaces(p):
+        turned = word[::-1]
+        count += not p["flip"] or all(turned[i:] + turned[:i] >= word for i in range(len(word)))
+    return str(count)
 
 
 FAMILY = MathFamily(

@@ -16,10 +16,10 @@ _FORMS = {
         "Express $@expression$ in simplest radical form.",
     ),
     "denest": (
-        "Write $@expression$ without nested radicals.",
-        "Simplify $@expression$; the answer must not contain a root inside another root.",
+        "Write $@expression$ without nested radicals.@real",
+        "Simplify $@expression$; the answer must not contain a root inside another root.@real",
         "The number $@expression$ is a sum of rational multiples of square roots of integers (a "
-        "rational number may be one of the terms). Find this sum.",
+        "rational number may be one of the terms). Find this sum.@real",
     ),
 }
 
@@ -32,7 +32,8 @@ def _square(part: list[int]) -> str:
 def _texts(p: Params) -> dict[str, str]:
     roots = [rf"\sqrt{{{_square(part)}}}" for part in p["squares"]]
     roots += [rf"\sqrt[3]{{{_square(part)}}}" for part in p["cubes"]]
-    return {"expression": " + ".join(roots) or rf"\sqrt{{{p['number']}}}"}
+    real = " All cube roots are real." if p["cubes"] else ""
+    return {"expression": " + ".join(roots) or rf"\sqrt{{{p['number']}}}", "real": real}
 
 
 def _draw(draw: Draw, level: int) -> Params:
@@ -45,20 +46,22 @@ def _draw(draw: Draw, level: int) -> Params:
         return [m + n, draw.choice([-2, 2]) * outer, left]
 
     def cube(inner: int) -> list[int]:
-        m, n = draw.integer(1, 6), draw.choice([-1, 1]) * draw.integer(1, 3)
+        m, n = draw.integer(1, 9), draw.choice([-1, 1]) * draw.integer(1, 5)
         b = 3 * m * m * n + n**3 * inner
         return [m**3 + 3 * m * n * n * inner, b, inner]
 
     def make() -> Params:
-        c = draw.choice([2, 3, 5, 6, 7, 10, 11])
+        c, d = draw.sample([2, 3, 5, 6, 7, 10, 11, 13, 14, 15], 2)
         squares, cubes = {
             0: ([], []),
             1: ([square()], []),
             2: ([square(), square()], []),
-            3: ([], [cube(c)]),
-            4: ([square(c)], [cube(c)]),
+            3: ([], [cube(c), cube(d)]),
+            4: ([square(c)], [cube(c), cube(d)]),
         }[level]
-        number = draw.integer(2, 12) ** 2 * draw.choice([2, 3, 5, 6, 7, 10, 11, 13])
+        number = draw.integer(2, 40) ** 2 * draw.choice(
+            [2, 3, 5, 6, 7, 10, 11, 13, 14, 15, 17, 19, 21, 22, 23]
+        )
         p = {"form": "denest" if level else "simplify", "squares": squares, "cubes": cubes}
         return p if level else {**p, "number": number}
 
@@ -104,7 +107,7 @@ def _check(p: Params) -> str:
         n = next(n for n in range(1, a) if 2 * n <= a and 4 * n * (a - n) == b * b * c)
         roots += [(1, a - n), (1 if b > 0 else -1, n)]
     for a, b, c in p["cubes"]:
-        pairs = ((m, n) for m in range(1, 8) for n in (-3, -2, -1, 1, 2, 3))
+        pairs = ((m, n) for m in range(1, 10) for n in range(-5, 6))
         m, n = next(
             (m, n)
             for m, n in pairs

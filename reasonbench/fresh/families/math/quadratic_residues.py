@@ -12,11 +12,12 @@ _PRIMES = [q for q in range(11, 250) if all(q % d for d in range(2, 16))]
 _SMALL = [3, 5, 7, 11, 13, 17, 19, 23, 29]
 _FORMS = {
     "squares": (
-        "How many different remainders can a perfect square leave when it is divided by $@m$?",
-        "As $n$ runs over all integers, how many distinct values does the remainder of $n^2$ on "
+        "How many different remainders can an integer of the form $@left$, where $n$ is an "
+        "integer, leave when it is divided by $@m$?",
+        "As $n$ runs over all integers, how many distinct values does the remainder of $@left$ on "
         "division by $@m$ take?",
-        "Find the number of integers $r$ with $0 \\le r < @m$ for which $x^2 \\equiv r \\pmod{@m}$ "
-        "has a solution.",
+        "Find the number of integers $r$ with $0 \\le r < @m$ for which $@left \\equiv r "
+        "\\pmod{@m}$ has an integer solution $n$.",
     ),
     "roots": (
         "How many positive integers $n \\le @limit$ satisfy $n^2 \\equiv @a \\pmod{@m}$?",
@@ -38,8 +39,9 @@ _FORMS = {
 
 def _texts(p: Params) -> dict[str, object]:
     m = prod(p["primes"])
-    left = total([(1, "x^2"), (p["a"], "y^2")]) if p["form"] == "conic" else ""
-    return {"m": m, "left": left}
+    if p["form"] == "squares":
+        return {"m": m, "left": total([(p["a"], "n^2"), (p["b"], "n"), (p["c"], "")])}
+    return {"m": m, "left": total([(1, "x^2"), (p["a"], "y^2")])}
 
 
 def _draw(draw: Draw, level: int) -> Params:
@@ -49,11 +51,14 @@ def _draw(draw: Draw, level: int) -> Params:
             primes = sorted(draw.sample(_PRIMES[:20] if level == 1 else _SMALL, 2 + (level > 3)))
         m = prod(primes)
         if level < 2:
-            return {"form": "squares", "primes": primes}
+            linear = draw.integer(0, 9) if level else 0
+            top, last = draw.integer(1, 5), draw.integer(0, 9)
+            return {"form": "squares", "primes": primes, "a": top, "b": linear, "c": last}
         if level == 2:
             a = draw.integer(2, m - 1) ** 2 % m
             return {"form": "roots", "primes": primes, "a": a, "limit": draw.integer(1000, 9999)}
-        return {"form": "conic", "primes": primes, "a": draw.integer(1, 9), "b": draw.integer(1, 9)}
+        a, b = draw.choice([-1, 1]) * draw.integer(2, 15), draw.integer(1, 30)
+        return {"form": "conic", "primes": primes, "a": a, "b": b}
 
     def fine(p: Params) -> bool:
         small = p["primes"][0] < 10 and p["form"] == "conic"
@@ -88,6 +93,7 @@ def _solve(p: Params) -> str:
     primes = p["primes"]
     match p["form"]:
         case "squares":
+            # Completing the square leaves the squares, moved and multiplied by a unit.
             return str(prod((q + 1) // 2 for q in primes))
         case "roots":
             full, rest = divmod(p["limit"], prod(primes))
@@ -105,7 +111,8 @@ def _check(p: Params) -> str:
     m = prod(p["primes"])
     match p["form"]:
         case "squares":
-            return str(len({n * n % m for n in range(m)}))
+            a, b, c = p["a"], p["b"], p["c"]
+            return str(len({(a * n * n + b * n + c) % m for n in range(m)}))
         case "roots":
             return str(sum((n * n - p["a"]) % m == 0 for n in range(1, p["limit"] + 1)))
     squares = Counter(n * n % m for n in range(m))

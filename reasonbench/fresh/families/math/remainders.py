@@ -41,7 +41,7 @@ def _conditions(p: Params) -> dict[str, str]:
 
 def _draw(draw: Draw, level: int) -> Params:
     def make() -> Params:
-        low, high = ((3, 9), (4, 13), (6, 40), (4, 12), (5, 20))[level]
+        low, high = ((3, 15), (4, 14), (6, 40), (4, 12), (5, 20))[level]
         count = 3 if level in (1, 2) else 2
         moduli = sorted(draw.distinct(count, low, high))
         hidden = draw.integer(high + 1, lcm(*moduli) + high)

@@ -1,6 +1,11 @@
-"""Strings that must hold certain letters: inclusion and exclusion."""
+"""Words in which the numbers of certain letters are restricted: products of exponential series.
+
+On level 0 one letter is restricted, so that there are some hundred problems; from level 2 on there
+are very many.
+"""
 
 from collections import Counter
+from collections.abc import Sequence
 from math import comb
 
 from reasonbench.fresh.draw import Draw
@@ -8,7 +13,7 @@ from reasonbench.fresh.families.math.drawing import redrawn
 from reasonbench.fresh.families.math.format import listed, worded
 from reasonbench.fresh.family import MathFamily, Params
 
-_LETTERS = "ABCDEFGH"
+_LETTERS = "ABCDEF"
 _FORMS = {
     "strings": (
         "How many strings of length $@n$ over the alphabet $\\{@alphabet\\}$ @rule?",
@@ -18,72 +23,118 @@ _FORMS = {
         "how many of the resulting words @rule.",
     ),
 }
+_TIMES = ("zero times", "once", "twice", *(f"{word} times" for word in ("three", "four")))
+_KINDS = ("least", "most", "exactly", "even", "odd")
+"""What may be said of a letter."""
+
+
+def _rule(rule: Sequence[int]) -> str:
+    letter, kind, number = rule
+    name, times = f"the letter {_LETTERS[letter]}", _TIMES[number]
+    return {
+        "least": f"contain {name} at least {times}",
+        "most": f"contain {name} at most {times}",
+        "exactly": f"contain {name} exactly {times}",
+        "even": f"contain {name} an even number of times (possibly zero)",
+        "odd": f"contain {name} an odd number of times",
+    }[_KINDS[kind]]
 
 
 def _texts(p: Params) -> dict[str, str]:
     letters = list(_LETTERS[: p["k"]])
-    needed = _LETTERS[: p["needed"]]
-    which = (
-        f"the letter {needed[0]}" if len(needed) == 1 else f"each of the letters {listed(needed)}"
-    )
-    rules = [f"contain {which} at least once"]
-    last = letters[-1]
-    if p["rule"] == "exactly":
-        rules.append(f"contain the letter {last} exactly ${p['times']}$ times")
-    if p["rule"] == "even":
-        rules.append(f"contain the letter {last} an even number of times (possibly zero)")
-    if p["rule"] == "apart":
+    rules = [_rule(rule) for rule in p["rules"]]
+    if p["apart"]:
         rules.append("have no two equal letters next to each other")
     return {"alphabet": ", ".join(letters), "letters": listed(letters, "or"), "rule": listed(rules)}
 
 
 def _draw(draw: Draw, level: int) -> Params:
+    def rule(letter: int) -> list[int]:
+        kind = draw.integer(0, 1 + (level == 4) if level in (1, 4) else 4)
+        return [letter, kind, draw.integer(1, 3) if kind < 3 else 0]
+
     def make() -> Params:
-        k = draw.integer(2 if level == 0 else 3, 5 if level == 0 else 7)
-        n = draw.integer(*((3, 6), (4, 12), (5, 12), (6, 13), (6, 14))[level])
-        needed = 1 if level == 0 else draw.integer(2, k if level in (1, 4) else k - 1)
-        rule = ("", "", "exactly", "even", "apart")[level]
-        p = {"form": "strings", "n": n, "k": k, "needed": needed, "rule": rule}
-        return {**p, "times": draw.integer(2, 3)} if level == 2 else p
+        k = draw.integer((2, 3, 3, 4, 4)[level], 5)
+        n = draw.integer(*((3, 6), (4, 9), (6, 11), (6, 12), (6, 10))[level])
+        many = (1, 2, draw.integer(2, 3), draw.integer(3, 4), draw.integer(2, 3))[level]
+        chosen = sorted(draw.sample(range(k), many))
+        return {
+            "form": "strings",
+            "n": n,
+            "k": k,
+            "rules": [rule(letter) for letter in chosen],
+            "apart": int(level == 4),
+        }
 
-    return redrawn(make, lambda p: p["n"] > p["needed"] + p.get("times", 0) and int(_solve(p)) > 3)
+    def fine(p: Params) -> bool:
+        parity = any(kind > 2 for _, kind, _ in p["rules"])
+        return (parity or level != 3) and 3 < int(_solve(p)) < 10**7
+
+    return redrawn(make, fine)
 
 
-def _free(p: Params, k: int) -> int:
-    """Number of words over k letters that obey the further rule; its letter is among the k."""
-    n = p["n"]
-    match p["rule"]:
-        case "exactly":
-            return comb(n, p["times"]) * int((k - 1) ** (n - p["times"]))
-        case "even":
-            return int(k**n + (k - 2) ** n) // 2
-        case "apart":
-            return k * int((k - 1) ** (n - 1)) if k else 0
-    return int(k**n)
+Table = dict[tuple[int, int], int]
+"""Signed number of ways by the letters used and the blocks that they form."""
+
+
+def _blocks(counts: Sequence[int], apart: bool) -> Table:
+    """One letter: its occurrences are blocks of their own, or joined up with a sign."""
+    if not apart:
+        return {(m, m): 1 for m in counts}
+    table = {(m, j): comb(m - 1, j - 1) * (-1) ** (m - j) for m in counts for j in range(1, m + 1)}
+    return {**table, (0, 0): 1} if 0 in counts else table
 
 
 def _solve(p: Params) -> str:
-    j = p["needed"]
-    return str(sum((-1) ** i * comb(j, i) * _free(p, p["k"] - i) for i in range(j + 1)))
+    """Inclusion and exclusion over equal neighbours; the blocks of all letters are shuffled."""
+    n = p["n"]
+    allowed = [range(n + 1)] * p["k"]
+    for letter, kind, number in p["rules"]:
+        allowed[letter] = {
+            "least": range(number, n + 1),
+            "most": range(number + 1),
+            "exactly": range(number, number + 1),
+            "even": range(0, n + 1, 2),
+            "odd": range(1, n + 1, 2),
+        }[_KINDS[kind]]
+    whole: Table = {(0, 0): 1}
+    for counts in allowed:
+        table: Table = {}
+        for (m, j), ways in _blocks(counts, bool(p["apart"])).items():
+            for (so_far, blocks), before in whole.items():
+                if so_far + m <= n:
+                    key = (so_far + m, blocks + j)
+                    more = before * ways * comb(blocks + j, j)
+                    table[key] = table.get(key, 0) + more
+        whole = table
+    return str(sum(ways for (m, _), ways in whole.items() if m == n))
 
 
 def _check(p: Params) -> str:
-    """Letter by letter; a state is what has been seen, the last letter, and a count."""
-    k, needed, rule = p["k"], p["needed"], p["rule"]
-    states = Counter({(0, -1, 0): 1})
+    """Letter by letter; a state is the last letter and the counts of the restricted ones."""
+    rules = p["rules"]
+    states = Counter({(-1, (0,) * len(rules)): 1})
     for _ in range(p["n"]):
-        following: Counter[tuple[int, int, int]] = Counter()
-        for (seen, last, count), ways in states.items():
-            for letter in range(k):
-                if rule == "apart" and letter == last:
+        following: Counter[tuple[int, tuple[int, ...]]] = Counter()
+        for (last, counts), ways in states.items():
+            for letter in range(p["k"]):
+                if p["apart"] and letter == last:
                     continue
-                mask = seen | 1 << letter if letter < needed else seen
-                more = count + (rule in ("exactly", "even") and letter == k - 1)
-                following[mask, letter if rule == "apart" else -1, more] += ways
+                more = tuple(c + (r[0] == letter) for c, r in zip(counts, rules, strict=True))
+                following[letter if p["apart"] else -1, more] += ways
         states = following
-    wanted = {"exactly": {p.get("times", 0)}, "even": set(range(0, 20, 2))}.get(rule, {0})
-    full = (1 << needed) - 1
-    return str(sum(w for (seen, _, count), w in states.items() if seen == full and count in wanted))
+
+    def good(count: int, rule: Sequence[int]) -> bool:
+        _, kind, number = rule
+        return (
+            count >= number,
+            count <= number,
+            count == number,
+            count % 2 == 0,
+            count % 2 == 1,
+        )[kind]
+
+    return str(sum(ways for (_, counts), ways in states.items() if all(map(good, counts, rules))))
 
 
 FAMILY = MathFamily(

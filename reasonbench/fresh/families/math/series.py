@@ -14,15 +14,17 @@ _FORMS = {
         "Express $\\sum_{k=1}^{n} @term$ as a polynomial in $n$.",
         "Find a polynomial $P(n)$ with $P(n) = \\sum_{k=1}^{n} @term$ for every positive integer "
         "$n$.",
-        "For $k = 1, 2, \\ldots, n$, row $k$ of a table contains the number $@bare$. Find the sum "
-        "of the numbers in all $n$ rows as a polynomial in $n$.",
+        "For $k = 1, 2, \\ldots, n$, row $k$ of a table contains the number $@bare$. What is the "
+        "sum of the numbers in all $n$ rows, as a polynomial in $n$?",
     ),
     "geometric": (
         "Find a closed form, in terms of $n$ and without a summation sign, for "
-        "$\\sum_{k=1}^{n} @term$.",
-        "Let $S_n = \\sum_{k=1}^{n} @term$. Express $S_n$ in closed form in terms of $n$.",
-        "For $k = 1, 2, \\ldots, n$, row $k$ of a table contains the number $@bare$. Find the sum "
-        "of the numbers in all $n$ rows, in closed form in terms of $n$.",
+        "$\\sum_{k=@m}^{n} @term$, where $n$ is an integer with $n \\ge @m$.",
+        "For every integer $n \\ge @m$, let $S_n = \\sum_{k=@m}^{n} @term$. Express $S_n$ in "
+        "closed form in terms of $n$.",
+        "Row $k$ of an infinite table contains the number $@bare$, for $k = 1, 2, 3, \\ldots$. "
+        "What is the sum of the numbers in all rows from row $@m$ to row $n$, inclusive, where "
+        "$n \\ge @m$? Give a closed form in terms of $n$.",
     ),
 }
 
@@ -38,11 +40,12 @@ def _texts(p: Params) -> dict[str, str]:
 
 def _draw(draw: Draw, level: int) -> Params:
     def make() -> Params:
-        degree = (1, 2, 3, 1, 2)[level]
-        c = [draw.integer(-9, 9) for _ in range(degree)] + [draw.integer(1, 6)]
+        degree, reach = (1, 2, 3, 1, 2)[level], (30, 9, 9, 40, 9)[level]
+        c = [draw.integer(-reach, reach) for _ in range(degree)]
+        c.append(draw.integer(1, 12 if level == 0 else 6))
         if level > 2:
-            r = draw.choice([2, 3, 4, 5, 6] if level == 3 else [2, 3, 4])
-            return {"form": "geometric", "c": c, "r": r}
+            r = draw.choice([2, 3, 4, 5, 6, 7] if level == 3 else [2, 3, 4])
+            return {"form": "geometric", "c": c, "r": r, "m": draw.integer(1, 6)}
         return {"form": "polynomial", "c": c}
 
     return redrawn(make, lambda p: p["c"].count(0) == 0)
@@ -61,12 +64,11 @@ def _power_sum(degree: int) -> list[Fraction]:
     return result
 
 
-def _geometric(q: Sequence[Fraction], r: int) -> str:
-    """q(n) r^n - q(0), with one denominator."""
-    bottom = lcm(*(value.denominator for value in q))
-    whole = [int(value * bottom) for value in q]
-    inner = polynomial(whole, "n")
-    constant = -whole[0]
+def _geometric(q: Sequence[Fraction], r: int, constant: Fraction) -> str:
+    """q(n) r^n and a constant, with one denominator."""
+    bottom = lcm(*(value.denominator for value in (*q, constant)))
+    inner = polynomial([value * bottom for value in q], "n")
+    constant *= bottom
     tail = f"{'+' if constant > 0 else '-'}{abs(constant)}" if constant else ""
     top = rf"({inner})\cdot {r}^{{n}}{tail}"
     return top if bottom == 1 else rf"\frac{{{top}}}{{{bottom}}}"
@@ -87,24 +89,26 @@ def _solve(p: Params) -> str:
             (q[j] * comb(j, i) * (-1) ** (j - i) for j in range(i + 1, len(c))), start=Fraction(0)
         )
         q[i] = (r * c[i] + known) / Fraction(r - 1)
-    return _geometric(q, r)
+    before = p["m"] - 1
+    start = sum((value * before**i for i, value in enumerate(q)), start=Fraction(0))
+    return _geometric(q, r, -start * r**before)
 
 
 def _check(p: Params) -> str:
     """Add up some terms, and find the coefficients by elimination."""
-    c, r = p["c"], p.get("r", 1)
+    c, r, first = p["c"], p.get("r", 1), p.get("m", 1)
     size = len(c) + 1
     sums, value = [], 0
-    for k in range(1, size + 1):
+    for k in range(first, first + size):
         value += sum(a * k**i for i, a in enumerate(c)) * r**k
         sums.append(value)
     if p["form"] == "polynomial":
-        rows = [[Fraction(n) ** i for i in range(size)] for n in range(1, size + 1)]
+        rows = [[Fraction(n) ** i for i in range(size)] for n in range(first, first + size)]
     else:
         degree = len(c)
         rows = [
             [*(Fraction(n) ** i * r**n for i in range(degree)), Fraction(1)]
-            for n in range(1, size + 1)
+            for n in range(first, first + size)
         ]
     for row, right in zip(rows, sums, strict=True):
         row.append(Fraction(right))
@@ -116,7 +120,11 @@ def _check(p: Params) -> str:
             if k != i:
                 rows[k] = [v - rows[k][i] * w for v, w in zip(rows[k], rows[i], strict=True)]
     found = [row[-1] for row in rows]
-    return polynomial(found, "n") if p["form"] == "polynomial" else _geometric(found[:-1], r)
+    return (
+        polynomial(found, "n")
+        if p["form"] == "polynomial"
+        else _geometric(found[:-1], r, found[-1])
+    )
 
 
 FAMILY = MathFamily(

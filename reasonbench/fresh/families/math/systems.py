@@ -47,7 +47,7 @@ def _draw(draw: Draw, level: int) -> Params:
         n = 3 if level else 2
         hidden = [draw.integer(-9, 12) for _ in range(n)]
         if level in (3, 4):
-            hidden = draw.distinct(3, 1, 14)
+            hidden = draw.distinct(3, 1, 40 if level == 3 else 14)
             shifts = [draw.integer(-4, 9) if level == 4 else 0 for _ in hidden]
             u, v, w = (h + s for h, s in zip(hidden, shifts, strict=True))
             return {"form": "products", "shifts": shifts, "right": [u * v, v * w, w * u]}

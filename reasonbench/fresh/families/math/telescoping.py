@@ -5,7 +5,7 @@ from math import gcd
 
 from reasonbench.fresh.draw import Draw
 from reasonbench.fresh.families.math.drawing import redrawn
-from reasonbench.fresh.families.math.format import fraction, power, total, worded
+from reasonbench.fresh.families.math.format import fraction, total, worded
 from reasonbench.fresh.family import MathFamily, Params
 
 _FORMS = {
@@ -27,9 +27,10 @@ def _texts(p: Params) -> dict[str, str]:
         return inner if inner == "k" else f"({inner})"
 
     if p["shape"] == "squares":
-        # ((k + d)^2 - k^2) over the product of the squares.
-        top = total([(2 * d, "k"), (d * d, "")])
-        return {"term": rf"\frac{{{top}}}{{{power('k', 2)}(k+{d})^{{2}}}}"}
+        # A multiple of the difference of the squares, over their product.
+        c = p["c"]
+        top = total([(2 * a * c, "k"), (c * (2 * b + a * d), "")])
+        return {"term": rf"\frac{{{top}}}{{{factor(0)}^2{factor(a * d)}^2}}"}
     product = "".join(factor(a * d * i) for i in range(3 if p["shape"] == "three" else 2))
     return {"term": rf"\frac{{{p['c']}}}{{{product}}}"}
 
@@ -39,11 +40,11 @@ def _draw(draw: Draw, level: int) -> Params:
         a = 1 if level == 0 else draw.integer(1, 4)
         d = 1 if level in (0, 1, 3) else draw.integer(2, 4)
         shape = ("two", "two", "two", "three", draw.choice(["squares", "three"]))[level]
-        first = draw.integer(1, 6)
-        last = first + draw.integer(*((4, 20), (10, 40), (20, 99), (10, 60), (12, 60))[level])
-        b, c = draw.integer(0, 5) if level else 0, draw.integer(1, 9) if level else 1
         if shape == "squares":
-            a, b, c = 1, 0, 1
+            d = draw.integer(1, 2)
+        first = draw.integer(1, 15 if level == 0 else 6)
+        last = first + draw.integer(*((4, 50), (10, 40), (20, 99), (10, 60), (12, 60))[level])
+        b, c = draw.integer(0, 5) if level else 0, draw.integer(1, 9) if level else 1
         return {
             "form": "any",
             "shape": shape,
@@ -56,7 +57,7 @@ def _draw(draw: Draw, level: int) -> Params:
         }
 
     def fine(p: Params) -> bool:
-        reduced = gcd(p["a"], p["b"]) == 1 or p["shape"] == "squares"
+        reduced = gcd(p["a"], p["b"]) == 1
         return reduced and 2 < _value(p).denominator < 10**8
 
     return redrawn(make, fine)
@@ -68,7 +69,7 @@ def _value(p: Params) -> Fraction:
 
     def g(k: int) -> Fraction:
         if p["shape"] == "squares":
-            return Fraction(1, k * k)
+            return Fraction(c, a * d * (a * k + b) ** 2)
         if p["shape"] == "three":
             return Fraction(c, 2 * a * d * (a * k + b) * (a * k + b + a * d))
         return Fraction(c, a * d * (a * k + b))
@@ -85,7 +86,8 @@ def _check(p: Params) -> str:
     answer = Fraction(0)
     for k in range(p["first"], p["last"] + 1):
         if p["shape"] == "squares":
-            answer += Fraction(2 * d * k + d * d, k**2 * (k + d) ** 2)
+            one, other = a * k + b, a * (k + d) + b
+            answer += Fraction(c * (one + other), one**2 * other**2)
         else:
             bottom = (a * k + b) * (a * (k + d) + b)
             bottom *= a * (k + 2 * d) + b if p["shape"] == "three" else 1

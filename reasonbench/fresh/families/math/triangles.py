@@ -1,6 +1,7 @@
-"""Lengths and areas of triangles with whole sides."""
+"""Lengths and areas of triangles whose sides are whole numbers or roots of whole numbers."""
 
 from fractions import Fraction
+from math import isqrt
 
 from reasonbench.fresh.draw import Draw
 from reasonbench.fresh.families.math.drawing import redrawn
@@ -35,19 +36,29 @@ _WHAT = {
     "angle $BAC$ meets $BC$",
     "centres": "the distance between the incentre and the circumcentre of the triangle",
     "centroid": "the distance between the centroid and the circumcentre of the triangle",
+    "orthocentre": "the distance between the orthocentre and the circumcentre of the triangle",
+    "height": "the distance between the vertex $A$ and the orthocentre of the triangle",
 }
 _LEVELS = (
     ("third",),
     ("area", "median"),
-    ("circumradius", "inradius"),
-    ("bisector",),
-    ("centres", "centroid"),
+    ("area", "circumradius", "median"),
+    ("bisector", "inradius", "bisector"),
+    ("centres", "centroid", "orthocentre", "height"),
 )
+
+
+def _texts(p: Params) -> dict[str, str]:
+    texts = {"what": _WHAT.get(p["what"], "")}
+    if p["form"] == "sides":
+        shape = r"\sqrt{%d}" if p["roots"] else "%d"
+        texts |= {name: shape % p[name] for name in "abc"}
+    return texts
 
 
 def _draw(draw: Draw, level: int) -> Params:
     def make() -> Params:
-        high = 12 if level < 3 else 16
+        high = (20, 12, 40, 36, 36)[level]
         b, c = draw.integer(3, high), draw.integer(3, high)
         if level == 0:
             return {
@@ -58,16 +69,30 @@ def _draw(draw: Draw, level: int) -> Params:
                 "angle": draw.choice([60, 90, 120]),
             }
         what = draw.choice(_LEVELS[level])
-        return {"form": "sides", "what": what, "a": draw.integer(3, high), "b": b, "c": c}
+        sides = {"a": draw.integer(3, high), "b": b, "c": c, "roots": int(level == 2)}
+        return {"form": "sides", "what": what, **sides}
 
     def fine(p: Params) -> bool:
         if p["form"] == "third":
             return r"\sqrt" in _solve(p)
-        a, b, c = p["a"], p["b"], p["c"]
-        proper = a < b + c and b < a + c and c < a + b and len({a, b, c}) > 1 + (level > 1)
-        return proper and r"\sqrt" in _solve(p)
+        sides = {p["a"], p["b"], p["c"]}
+        if p["roots"] and any(isqrt(side) ** 2 == side for side in sides):
+            return False
+        return len(sides) > 1 + (level > 1) and _sixteen(_squares(p)) > 0 and r"\sqrt" in _solve(p)
 
     return redrawn(make, fine)
+
+
+def _squares(p: Params) -> tuple[int, int, int]:
+    """The squares of the sides."""
+    a, b, c = (int(p[name]) for name in "abc")
+    return (a, b, c) if p["roots"] else (a * a, b * b, c * c)
+
+
+def _sixteen(squares: tuple[int, int, int]) -> int:
+    """Sixteen times the square of the area, by Heron; positive if there is a triangle."""
+    x, y, z = squares
+    return 2 * (x * y + y * z + z * x) - x * x - y * y - z * z
 
 
 def _square(p: Params) -> Fraction:
@@ -75,28 +100,38 @@ def _square(p: Params) -> Fraction:
     b, c = int(p["b"]), int(p["c"])
     if p["what"] == "third":
         return Fraction(b * b + c * c + {60: -1, 90: 0, 120: 1}[p["angle"]] * b * c)
-    a = int(p["a"])
-    around = a + b + c
-    area = Fraction(around * (b + c - a) * (a + c - b) * (a + b - c), 16)
-    radius = Fraction(a * a * b * b * c * c) / (16 * area)
-    match p["what"]:
-        case "area":
-            return area
-        case "circumradius":
-            return radius
-        case "inradius":
-            return Fraction(4 * area / around**2)
-        case "median":
-            return Fraction(2 * b * b + 2 * c * c - a * a, 4)
-        case "bisector":
-            return Fraction(b * c * ((b + c) ** 2 - a * a), (b + c) ** 2)
-        case "centres":
-            return radius - Fraction(a * b * c, around)
-    return radius - Fraction(a * a + b * b + c * c, 9)
+    a, (x, y, z) = int(p["a"]), _squares(p)
+    around, area = a + b + c, Fraction(_sixteen((x, y, z)), 16)
+    radius = Fraction(x * y * z) / (16 * area)
+    return {
+        "area": area,
+        "circumradius": radius,
+        "inradius": 4 * area / around**2,
+        "median": Fraction(2 * y + 2 * z - x, 4),
+        "bisector": Fraction(b * c * ((b + c) ** 2 - a * a), (b + c) ** 2),
+        "centres": radius - Fraction(a * b * c, around),
+        "centroid": radius - Fraction(x + y + z, 9),
+        "orthocentre": 9 * radius - (x + y + z),
+        "height": 4 * radius - x,
+    }[p["what"]]
 
 
 def _solve(p: Params) -> str:
     return root(_square(p))
+
+
+def _by_vectors(p: Params) -> Fraction:
+    """From the products of the vectors u = AB and v = AC; sides are roots of whole numbers."""
+    w2, v2, u2 = (Fraction(p[name]) for name in "abc")
+    uv = (u2 + v2 - w2) / 2
+    gram = u2 * v2 - uv * uv
+    if p["what"] == "area":
+        return gram / 4
+    if p["what"] == "median":
+        return (u2 + v2 + 2 * uv) / 4
+    # The circumcentre s u + t v has the product u2 / 2 with u, and v2 / 2 with v.
+    s, t = v2 * (u2 - uv) / 2 / gram, u2 * (v2 - uv) / 2 / gram
+    return s * s * u2 + t * t * v2 + 2 * s * t * uv
 
 
 def _check(p: Params) -> str:
@@ -105,6 +140,8 @@ def _check(p: Params) -> str:
     if p["what"] == "third":
         x = b * Fraction({60: 1, 90: 0, 120: -1}[p["angle"]], 2)
         return root((x - c) ** 2 + b * b - x * x)
+    if p["roots"]:
+        return root(_by_vectors(p))
     a = p["a"]
     x = Fraction(b * b + c * c - a * a, 2 * c)
     y2 = b * b - x * x
@@ -115,14 +152,16 @@ def _check(p: Params) -> str:
     match p["what"]:
         case "area":
             square = c * c * y2 / 4
-        case "circumradius":
-            square = Fraction(c * c, 4) + up * up / y2
         case "inradius":
             square = inner * inner * y2
         case "median":
             square = ((c + x) / 2) ** 2 + y2 / 4
         case "bisector":
             square = ((b * c + c * x) / (b + c)) ** 2 + Fraction(c, b + c) ** 2 * y2
+        case "orthocentre":
+            square = (Fraction(c, 2) - x) ** 2 + (up - x * (c - x)) ** 2 / y2
+        case "height":
+            square = x * x + (x * (c - x)) ** 2 / y2
         case "centres":
             square = (half - a - Fraction(c, 2)) ** 2 + (up - inner * y2) ** 2 / y2
         case _:
@@ -136,7 +175,7 @@ FAMILY = MathFamily(
     kind="surd",
     levels=5,
     draw=_draw,
-    templates=worded(_FORMS, lambda p: {"what": _WHAT.get(p["what"], "")}),
+    templates=worded(_FORMS, _texts),
     solve=_solve,
     check=_check,
 )

@@ -8,7 +8,9 @@ from reasonbench.fresh.families.math.drawing import redrawn
 from reasonbench.fresh.families.math.format import fraction, listed, worded
 from reasonbench.fresh.family import MathFamily, Params
 
-_COLOURS = ("red", "blue", "green")
+_COLOURS = ("red", "blue", "green", "white")
+_ORDINALS = ("zeroth", "first", "second", "third", *(f"{n}th" for n in ("four", "fif", "six")))
+_NUMBERS = {3: "three", 4: "four"}
 _FORMS = {
     "draw": (
         "A bag contains @balls balls. Someone takes $@k$ balls at random without replacement. "
@@ -30,17 +32,16 @@ _FORMS = {
         "being equally likely. Determine the probability that @event, under the condition that at "
         "least one of the chosen marbles is red. Answer with a fraction in lowest terms.",
     ),
-    "last": (
+    "place": (
         "A bag contains @balls balls. The balls are drawn at random one by one, without "
-        "replacement. What is the probability that the last red ball comes out in draw number "
-        "$@k$? Give the answer as a fraction in lowest terms.",
+        "replacement. What is the probability that the @ordinal red ball to be drawn comes out in "
+        "draw number $@k$? Give the answer as a fraction in lowest terms.",
         "From an urn with @balls balls, balls are drawn at random one after the other and without "
-        "replacement, until all red balls are out. Find, as a common fraction, the probability "
-        "that exactly $@k$ draws are needed.",
-        "There are @balls marbles in a box. They are put in a row in random order, all "
-        "orders being equally likely. Determine the probability that the last red marble "
-        "in the row stands at place $@k$, counted from the front. Answer with a fraction "
-        "in lowest terms.",
+        "replacement, until the @ordinal red ball is out. Find, as a common fraction, the "
+        "probability that exactly $@k$ draws are needed.",
+        "There are @balls marbles in a box. They are put in a row in random order, all orders "
+        "being equally likely. Determine the probability that the @ordinal red marble in the row, "
+        "counted from the front, stands at place $@k$. Answer with a fraction in lowest terms.",
     ),
 }
 
@@ -51,29 +52,33 @@ def _texts(p: Params) -> dict[str, str]:
     event = {
         "exactly": f"exactly ${p['j']}$ of them {'is' if p['j'] == 1 else 'are'} red",
         "same": "all of them have the same colour",
-        "every": "every one of the three colours occurs among them",
+        "every": f"every one of the {_NUMBERS.get(len(counts))} colours occurs among them",
         "": "",
     }[p["event"]]
-    return {"balls": listed(named), "event": event}
+    ordinal = _ORDINALS[p["j"]] if p["form"] == "place" else ""
+    return {"balls": listed(named), "event": event, "ordinal": ordinal}
 
 
 def _draw(draw: Draw, level: int) -> Params:
     def make() -> Params:
-        colours = (2, 3, 2, 3, 3)[level]
-        counts = [draw.integer(2, (5, 7, 8, 7, 9)[level]) for _ in range(colours)]
+        colours = (2, 3, 3, draw.choice([3, 4, 4, 4]), 3)[level]
+        counts = [draw.integer(2, (12, 9, 9, 10, 12)[level]) for _ in range(colours)]
         event = ("exactly", "same", "", "every", draw.choice(["exactly", "every", "same"]))[level]
-        form = ("draw", "draw", "last", "draw", "given")[level]
-        k = draw.integer(2, 3) if level < 2 else draw.integer(3, 6)
+        form = ("draw", "draw", "place", "draw", "given")[level]
+        k = draw.integer(2, 4 - level) if level < 2 else draw.integer(colours + (level == 3), 7)
+        j = draw.integer(1 + (level > 3), k - (level > 0)) if event == "exactly" and k > 2 else 1
         if level == 2:
-            k = draw.integer(counts[0], sum(counts))
-        j = draw.integer(1 + (level > 3), k - 1) if event == "exactly" and k > 2 else 1
+            j = draw.integer(2, min(6, counts[0]))
+            k = draw.integer(j, sum(counts) - counts[0] + j)
         return {"form": form, "counts": counts, "k": k, "event": event, "j": j}
 
     def fine(p: Params) -> bool:
-        if p["form"] != "last" and p["event"] == "same" and p["k"] > max(p["counts"]):
+        if p["event"] == "same" and p["k"] > max(p["counts"]):
+            return False
+        if sum(p["counts"]) <= p["k"]:
             return False
         answer = _value(p)
-        return 0 < answer < 1 and answer.denominator > 2 and sum(p["counts"]) > p["k"]
+        return 0 < answer < 1 and 2 < answer.denominator < 10**6
 
     return redrawn(make, fine)
 
@@ -95,8 +100,9 @@ def _event(counts: list[int], k: int, event: str, j: int) -> int:
 def _value(p: Params) -> Fraction:
     counts, k, event = p["counts"], p["k"], p["event"]
     red, whole = counts[0], sum(counts)
-    if p["form"] == "last":
-        return Fraction(comb(k - 1, red - 1), comb(whole, red))
+    if p["form"] == "place":
+        j = p["j"]
+        return Fraction(comb(k - 1, j - 1) * comb(whole - k, red - j), comb(whole, red))
     possible, good = comb(whole, k), _event(counts, k, event, p["j"])
     if p["form"] == "given":
         possible -= comb(whole - red, k)
@@ -117,8 +123,9 @@ def _check(p: Params) -> str:
         following: dict[tuple[int, ...], Fraction] = {}
         for taken, chance in states.items():
             for i, c in enumerate(counts):
-                # The last red ball must come with draw k.
-                early = p["form"] == "last" and i == 0 and taken[0] == c - 1 and step < k - 1
+                # The red ball that counts must come with draw k.
+                due = p["form"] == "place" and taken[0] == p["j"] - 1
+                early = due and i == 0 and step < k - 1
                 if taken[i] < c and not early:
                     key = (*taken[:i], taken[i] + 1, *taken[i + 1 :])
                     part = chance * Fraction(c - taken[i], sum(counts) - step)
@@ -126,9 +133,7 @@ def _check(p: Params) -> str:
         states = following
 
     def good(taken: tuple[int, ...]) -> bool:
-        if p["form"] == "last":
-            return bool(taken[0] == counts[0])
-        if p["event"] == "exactly":
+        if p["form"] == "place" or p["event"] == "exactly":
             return bool(taken[0] == p["j"])
         return max(taken) == k if p["event"] == "same" else min(taken) > 0
 

@@ -41,7 +41,9 @@ def _texts(p: Params) -> dict[str, str]:
 def _draw(draw: Draw, level: int) -> Params:
     def make() -> Params:
         degree = (2, 3, 3, 3, 4)[level]
-        coefficients = [draw.integer(-9, 9) for _ in range(degree)]
+        coefficients = [
+            draw.integer(-15, 15) if level == 0 else draw.integer(-11, 11) for _ in range(degree)
+        ]
         what = ("powers", "powers", "powers", draw.choice(["shifted", "sums"]), "powers")[level]
         low, high = ((2, 2), (2, 3), (4, 5), (1, 9), (5, 8))[level]
         return {
