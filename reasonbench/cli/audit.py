@@ -41,7 +41,7 @@ REPORT_FILE = "report.md"
     "detectors",
     multiple=True,
     metavar="NAME",
-    help="What looks for leaks, in the traces (exact) or in the model (regurgitation, cutoff, "
+    help="What looks for leaks, in the traces (overlap) or in the model (regurgitation, cutoff, "
     "perturbation, completion).  [default: overlap]",
 )
 @click.option(

@@ -92,6 +92,44 @@ def with_data(references: tuple[str, ...], data: tuple[str, ...]) -> tuple[str, 
     return tuple(_bound(reference, paths) for reference in references)
 
 
+FRESH = ("fresh_math", "fresh_code")
+"""Tasks of minted problems, which have sets and levels."""
+
+
+def fresh_options(function: F) -> F:
+    """Add --set and --level."""
+    return chain(
+        click.option(
+            "--set",
+            "fresh_set",
+            metavar="SET",
+            help="Set of fresh_math and fresh_code, such as 2026-10.  [default: the newest]",
+        ),
+        click.option(
+            "--level",
+            metavar="LEVEL",
+            help="Levels of fresh_math and fresh_code, such as 0 or 2-3.  [default: all]",
+        ),
+    )(function)
+
+
+def with_fresh(
+    references: tuple[str, ...], fresh_set: str | None, level: str | None
+) -> tuple[str, ...]:
+    """Return references to tasks with the set and the levels put in those of minted problems."""
+    parts = [part for part in (fresh_set, level and f"level={level}") if part]
+    if not parts:
+        return references
+    if not any(reference in FRESH for reference in references):
+        raise click.UsageError(
+            "--set and --level are for the tasks fresh_math and fresh_code, named without a set"
+        )
+    return tuple(
+        f"{reference}:{','.join(parts)}" if reference in FRESH else reference
+        for reference in references
+    )
+
+
 def _bound(reference: str, paths: dict[str, str]) -> str:
     name, _, argument = reference.partition(":")
     if name not in paths:

@@ -11,10 +11,12 @@ from reasonbench.cli.models import cutoff_option, show_splits, with_known
 from reasonbench.cli.options import (
     data_option,
     default_out,
+    fresh_options,
     gather,
     output_options,
     run_options,
     with_data,
+    with_fresh,
 )
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ MAX_WARNINGS = 5
     help="Task name, lm_eval:<name>, or a .yaml or .jsonl file; may be repeated.",
 )
 @data_option
+@fresh_options
 @run_options
 @cutoff_option
 @click.option("--grader", help="Judge every task with this grader.")
@@ -51,6 +54,8 @@ def run(
     no_probe: bool,
     cutoff: "datetime.datetime | None",
     data: tuple[str, ...],
+    fresh_set: str | None,
+    level: str | None,
     **flags: Any,
 ) -> None:
     """Sample MODEL on tasks, grade, and print pass@k.
@@ -68,7 +73,9 @@ def run(
     from reasonbench.specs import RunSpec
 
     spec = with_known(build_spec(RunSpec, model, gather(flags)), cutoff)
-    spec = msgspec.structs.replace(spec, tasks=with_data(spec.tasks, data))
+    spec = msgspec.structs.replace(
+        spec, tasks=with_fresh(with_data(spec.tasks, data), fresh_set, level)
+    )
     directory = out or default_out(spec.model.id)
     check_probe(dry_run=dry_run, no_probe=no_probe)
     if dry_run:

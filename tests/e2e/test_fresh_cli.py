@@ -196,3 +196,20 @@ def test_a_kill_at_any_sync_leaves_a_whole_set_or_none(run, tmp_path):
     assert ends[-1] == 0
     listed = json.loads(run("list", "--sets", ".", "--format", "json").stdout)
     assert {s["name"] for s in listed["sets"]} == {p.name for p in tmp_path.glob("s*")}
+
+
+def test_a_set_and_a_level_are_given_to_the_tasks_of_minted_problems_alone():
+    import click
+    import pytest
+
+    from reasonbench.cli.options import with_fresh
+
+    tasks = ("fresh_math", "countdown_public", "fresh_code:2025-08")
+    assert with_fresh(tasks, None, None) == tasks
+    assert with_fresh(tasks, "2026-04", "0-1") == (
+        "fresh_math:2026-04,level=0-1",
+        "countdown_public",
+        "fresh_code:2025-08",
+    )
+    with pytest.raises(click.UsageError, match="fresh_math and fresh_code"):
+        with_fresh(("countdown_public",), None, "0")
