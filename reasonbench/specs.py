@@ -183,6 +183,11 @@ class AuditSpec(Spec, frozen=True, kw_only=True):
     """Public benchmarks, which may have leaked."""
     heldout: tuple[str, ...] = ()
     """Equally hard problems that cannot have been in the training data."""
+    fresh: tuple[str, ...] = ()
+    """Problems that did not exist when the model was trained, such as ``fresh_math``: the gap
+    between public and fresh is set beside that of the reference."""
+    control: str | None = None
+    """The families of the fresh task, drawn from an old round, such as ``fresh_math:2024-10``."""
     traces: tuple[str, ...] = ()
     """Teacher traces that the model was trained on: JSONL, .jsonl.zst or .jsonl.gz."""
     detectors: tuple[str, ...] = ("overlap",)
@@ -209,12 +214,19 @@ class AuditSpec(Spec, frozen=True, kw_only=True):
     """System message put before every prompt."""
     force_system_prompt: bool = False
     """Send it even to a model whose card says not to."""
+    gate: "GatePolicy | None" = None
+    """Policy that decides the exit code; its margins are against the reference."""
+
+    def task_names(self) -> tuple[str, ...]:
+        """Return all tasks that this audit samples."""
+        control = () if self.control is None else (self.control,)
+        return (*self.public, *self.heldout, *self.fresh, *control)
 
     def run_spec(self) -> RunSpec:
-        """Return the sampling that this audit needs: its public and held-out tasks."""
+        """Return the sampling that this audit needs."""
         return RunSpec(
             model=self.model,
-            tasks=tuple(dict.fromkeys((*self.public, *self.heldout))),
+            tasks=tuple(dict.fromkeys(self.task_names())),
             engine=self.engine,
             sampling=self.sampling,
             n=self.n,

@@ -11,11 +11,12 @@ The first rule that holds decides:
 3. UNSUPPORTED: a published score lies above the measured interval.
 4. None was found, but pass@1 exceeds that on held-out problems by more than chance:
    INCONCLUSIVE, for something made the public problems easier.
-5. A check of the model is suspect (it completes the benchmark's items, or falls where their
+5. The gap to fresh problems is larger than the reference's by more than chance: INCONCLUSIVE.
+6. A check of the model is suspect (it completes the benchmark's items, or falls where their
    numbers change): INCONCLUSIVE.
-6. SUPPORTED: pass@1 is at most 10 points above that on held-out problems, the whole
+7. SUPPORTED: pass@1 is at most 10 points above that on held-out problems, the whole
    interval included.
-7. INCONCLUSIVE: anything else. Not having found a leak supports no score by itself: the
+8. INCONCLUSIVE: anything else. Not having found a leak supports no score by itself: the
    search may have missed it.
 
 "More than chance" is an interval with anchor 1 that lies above 0.  Names of models,
@@ -29,6 +30,7 @@ from reasonbench.results import (
     ClaimCheck,
     Difference,
     FindingStatus,
+    FreshGap,
     ModelCheck,
     RunResult,
     TaskResult,
@@ -36,6 +38,7 @@ from reasonbench.results import (
     VerdictLine,
     VerdictWord,
 )
+from reasonbench.results.gap import GapKind
 
 MAX_TRUNCATED = 0.5
 """Share of truncated completions above which a run measures the token limit."""
@@ -58,6 +61,7 @@ def decide(
     heldout: Sequence[TaskResult] = (),
     checks: Sequence[ModelCheck] = (),
     claims: Sequence[ClaimCheck] = (),
+    gaps: Sequence[FreshGap] = (),
 ) -> VerdictLine:
     """Return the verdict on one public benchmark.
 
@@ -68,13 +72,18 @@ def decide(
         heldout: scores of the held-out tasks that it was compared with.
         checks: what the detectors on the model's side saw of it.
         claims: what was published of it, beside what was measured.
+        gaps: public tasks against fresh ones.
     """
     ruling: Ruling | None = None
     for part in (task, *heldout):
         ruling = ruling or _invalid(run, part) or _refuted(run, part)
     if ruling is None:
         found = benchmark.n_contaminated > 0
-        ruling = _leak_rule(task, benchmark) if found else _clean_rule(task, benchmark, checks)
+        ruling = (
+            _leak_rule(task, benchmark)
+            if found
+            else _clean_rule(task, benchmark, checks, _doubt(task, gaps))
+        )
         if ruling[0] is not VerdictWord.INFLATED:
             ruling = _claim_rule(claims) or ruling
     verdict, sentence, would_change = ruling
@@ -172,7 +181,7 @@ def _all_leaked(stand: str, benchmark: BenchmarkAudit) -> Ruling:
 
 
 def _clean_rule(
-    task: TaskResult, benchmark: BenchmarkAudit, checks: Sequence[ModelCheck]
+    task: TaskResult, benchmark: BenchmarkAudit, checks: Sequence[ModelCheck], doubt: str
 ) -> Ruling:
     searched = _searched(task, benchmark)
     gap = pass_at_1(benchmark, "public - heldout")
@@ -196,6 +205,12 @@ def _clean_rule(
             f"{numbers}: more than chance, from a cause that was not found.",
             "finding what makes the public problems easier for this model",
         )
+    if doubt:
+        return (
+            VerdictWord.INCONCLUSIVE,
+            f"{numbers}, but {doubt}.",
+            "finding what makes the public problems easier for this model than for the reference",
+        )
     if suspect := [c for c in checks if c.status is FindingStatus.SUSPECT]:
         return (
             VerdictWord.INCONCLUSIVE,
@@ -214,6 +229,22 @@ def _clean_rule(
         f"{numbers}: an inflation of up to {100 * high:.1f} points is not excluded.",
         "more problems, or more samples a problem",
     )
+
+
+def _doubt(task: TaskResult, gaps: Sequence[FreshGap]) -> str:
+    """Return what a gap to fresh problems, beyond the reference's, says; an empty text if none."""
+    for gap in gaps:
+        rows = [r for m in gap.models for r in m.rows if r.kind is GapKind.REFERENCE]
+        values = [v for row in rows for v in row.values if v.k == 1 and v.interval is not None]
+        for value in values:
+            if gap.public == task.spec.name and value.interval and value.interval.low > 0:
+                return (
+                    f"its gap to the fresh problems of {gap.fresh} is "
+                    f"{100 * (value.value or 0):.1f} points larger than that of {gap.reference} "
+                    f"({gap.level:.0%} interval {100 * value.interval.low:+.1f} to "
+                    f"{100 * value.interval.high:+.1f})"
+                )
+    return ""
 
 
 def _searched(task: TaskResult, benchmark: BenchmarkAudit) -> str:

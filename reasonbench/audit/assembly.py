@@ -12,8 +12,10 @@ from reasonbench.results import (
     Audit,
     BenchmarkAudit,
     ClaimCheck,
+    Comparison,
     Finding,
     FindingStatus,
+    FreshGap,
     ModelCheck,
     Role,
     RunResult,
@@ -35,6 +37,8 @@ def assemble(
     scan: ScanSummary | None = None,
     checks: Sequence[ModelCheck] = (),
     command: Sequence[str] = (),
+    gaps: Sequence[FreshGap] = (),
+    comparison: Comparison | None = None,
 ) -> Audit:
     """Build the Audit from what was measured and found."""
     found = {(f.task, f.problem_id) for f in findings if f.status in FOUND}
@@ -61,12 +65,15 @@ def assemble(
                 heldout=heldout,
                 checks=[c for c in checks if c.task == task.spec.name],
                 claims=[c for c in claims if c.task == task.spec.name],
+                gaps=gaps,
             )
             for task, benchmark in zip(public, benchmarks, strict=True)
         ),
         limits=_limits(spec, findings, scan, benchmarks, checks) + _claim_limits(spec, claims),
         checks=tuple(checks),
         claims=claims,
+        gaps=tuple(gaps),
+        comparison=comparison,
     )
 
 
@@ -101,8 +108,12 @@ def _limits(
     if unchecked := sum(f.status is FindingStatus.NOT_CHECKED for f in findings):
         limits.append(f"{unchecked} problems have too few words to be searched for.")
     limits += [c.sentence for c in checks if c.status is FindingStatus.NOT_CHECKED]
-    if spec.reference is not None and not checks:
-        limits.append("The reference was not asked: no detector on the model's side was named.")
+    if spec.reference is None:
+        limits.append("No reference model was given: what is easy for all is not told from a leak.")
+    if not spec.fresh:
+        limits.append(
+            "No fresh problems were given: a score on problems younger than the model is unknown."
+        )
     return tuple(limits)
 
 

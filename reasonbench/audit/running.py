@@ -10,6 +10,7 @@ from reasonbench import plugins
 from reasonbench.audit.assembly import assemble
 from reasonbench.audit.files import write_audit
 from reasonbench.audit.price import FOUND
+from reasonbench.audit.reference import against_reference
 from reasonbench.audit.sides import Sampling, Side
 from reasonbench.errors import SpecError, TraceError
 from reasonbench.planning import load_problems
@@ -37,8 +38,8 @@ def run_audit(
     ``directory/checks``.  The Audit is written to ``directory/audit.json`` and returned.
 
     Raises:
-        SpecError: a task that is public and held out at once, or a model that is its own
-            reference.
+        SpecError: a task with two roles, a control without a fresh task, or a model that is
+            its own reference.
         ReasonbenchError: what ``run.execute`` raises; traces that cannot be read.
     """
     reporter = reporter or Silent()
@@ -68,8 +69,17 @@ def run_audit(
     run = msgspec.structs.replace(run, validity=done.validity)
     sampling = Sampling(asked, done.plan, directory, reporter, workers, tuple(command))
     checks = _examine(spec, model_side, findings, sampling)
+    gaps, comparison = against_reference(spec, roles, directory, sampling)
     audit = assemble(
-        spec, run, problems, findings=findings, scan=scan, checks=checks, command=command
+        spec,
+        run,
+        problems,
+        findings=findings,
+        scan=scan,
+        checks=checks,
+        command=command,
+        gaps=gaps,
+        comparison=comparison,
     )
     write_audit(audit, directory)
     return audit
@@ -86,15 +96,34 @@ def _ks(spec: AuditSpec) -> tuple[int, ...]:
 
 
 def _tasks(spec: AuditSpec) -> tuple[list[Task], dict[str, Role]]:
-    both = set(spec.public) & set(spec.heldout)
-    if both:
-        raise SpecError(f"task {sorted(both)[0]!r} is given as public and as held out; choose one")
-    tasks, roles = [], {}
-    for role, names in ((Role.PUBLIC, spec.public), (Role.HELDOUT, spec.heldout)):
+    tasks: list[Task] = []
+    roles: dict[str, Role] = {}
+    asked: dict[str, Role] = {}
+    control = () if spec.control is None else (spec.control,)
+    for role, names in (
+        (Role.PUBLIC, spec.public),
+        (Role.HELDOUT, spec.heldout),
+        (Role.FRESH, spec.fresh),
+        (Role.CONTROL, control),
+    ):
         for name in dict.fromkeys(names):
+            if name in asked:
+                raise SpecError(
+                    f"task {name!r} is given as {_NAMED[asked[name]]} and as {_NAMED[role]}; "
+                    "choose one"
+                )
+            asked[name] = role
             tasks.append(load_task(name))
             roles[tasks[-1].spec.name] = role
     return tasks, roles
+
+
+_NAMED = {
+    Role.PUBLIC: "public",
+    Role.HELDOUT: "held out",
+    Role.FRESH: "fresh",
+    Role.CONTROL: "the control",
+}
 
 
 def _detectors(spec: AuditSpec) -> tuple[dict[str, Detector], dict[str, ModelDetector]]:

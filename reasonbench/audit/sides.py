@@ -21,6 +21,11 @@ FOLDER = "checks"
 """Folder of the further runs, in the audit's directory."""
 
 
+def reference_directory(directory: Path) -> Path:
+    """Return where an audit's reference is sampled."""
+    return directory / FOLDER / "reference" / "run"
+
+
 class Sampling(NamedTuple):
     """How and where an audit samples."""
 
@@ -74,10 +79,10 @@ class Side:
         """Return the reference model, which is asked what the model under audit was."""
         if spec.reference is None:
             raise ValueError("the spec names no reference")
-        further = sampling.directory / FOLDER / "reference"
+        run_directory = reference_directory(sampling.directory)
         tasks = [asked.task for asked in sampling.asked]
         run = msgspec.structs.replace(spec.run_spec(), model=spec.reference)
-        return cls(run, tasks, further / "run", sampling, further=further)
+        return cls(run, tasks, run_directory, sampling, further=run_directory.parent)
 
     @property
     def model(self) -> str:
@@ -92,6 +97,11 @@ class Side:
                 result = summarize(store, plan, ks=(1,))
             self._counts = {t.spec.name: t.problems for t in result.tasks}
         return self._counts[task]
+
+    def sampled(self) -> Path:
+        """Return the run directory, sampled and graded as far as it can be."""
+        self._drawn()
+        return self._directory
 
     def completions(self, task: str) -> Iterator[tuple[Problem, Completion]]:
         """Yield a task's completions, problem by problem."""

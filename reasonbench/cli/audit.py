@@ -34,6 +34,8 @@ REPORT_FILE = "report.md"
 @click.argument("model")
 @click.option("--public", multiple=True, help="Public benchmark, which may have leaked.")
 @click.option("--heldout", multiple=True, help="Equally hard problems that cannot have leaked.")
+@click.option("--fresh", multiple=True, help="Problems younger than the model, as fresh_math.")
+@click.option("--control", help="The fresh families from an old round, as fresh_math:2024-10.")
 @data_option
 @click.option("--traces", multiple=True, help="Teacher traces: .jsonl, .jsonl.zst, .jsonl.gz.")
 @click.option(
@@ -47,7 +49,7 @@ REPORT_FILE = "report.md"
 @click.option(
     "--reference",
     metavar="MODEL",
-    help="A model without the leak, such as the base, that detectors in the model ask too.",
+    help="A model without the leak, such as the base, that is sampled on the same tasks.",
 )
 @click.option("-k", "ks", type=int, multiple=True, help="k of pass@k.  [default: 1, 2, 4 ... n]")
 @click.option("--level", type=float, help="Confidence level.  [default: 0.95]")
@@ -145,7 +147,25 @@ def _audit(spec: Any, directory: Path, md: Path | None, workers: int | None, out
         show_audit(result)
         say_warnings(result.run)
     say(f"report: {report}")
+    if spec.gate is not None:
+        _judge(spec, directory)
     end(result.run)
+
+
+def _judge(spec: Any, directory: Path) -> None:
+    """Apply the spec's policy; what is undecided or fails ends the command with its code."""
+    from reasonbench.audit.sides import reference_directory
+    from reasonbench.cli.output import say
+    from reasonbench.gate import judge, load_subject
+    from reasonbench.report.text import one_line
+
+    baseline = None if spec.reference is None else load_subject(reference_directory(directory))
+    report = judge(spec.gate, load_subject(directory), baseline, command=sys.argv)
+    for result in report.results:
+        say(one_line(f"gate: {result.decision.value}: {result.name}: {result.sentence}"))
+    say(one_line(f"gate: {report.sentence}"))
+    if report.exit_code:
+        raise click.exceptions.Exit(report.exit_code)
 
 
 def show_audit(result: "Audit") -> None:
@@ -163,6 +183,7 @@ def show_audit(result: "Audit") -> None:
         return (name, problems, percent(first.value), interval(first.superpopulation))
 
     heldout = [t for t in result.run.tasks if t.role is Role.HELDOUT]
+    fresh = [t for t in result.run.tasks if t.role in (Role.FRESH, Role.CONTROL)]
     for line, benchmark in zip(result.verdicts, result.benchmarks, strict=True):
         task = next(t for t in result.run.tasks if t.spec.name == line.task)
         rows = [row("all", task.estimates)]
@@ -171,6 +192,7 @@ def show_audit(result: "Audit") -> None:
             rows.append(row("found in the traces", benchmark.leaked, found))
             rows.append(row("without these", benchmark.clean))
         rows += [row(f"held out: {t.spec.name}", t.estimates) for t in heldout]
+        rows += [row(f"fresh: {t.spec.name}", t.estimates) for t in fresh]
         print_table(
             f"{result.spec.model.id} on {line.task}: {line.verdict.value}",
             ("problems", "number", "pass@1", f"{level_name(result.spec.level)} interval"),
@@ -181,3 +203,28 @@ def show_audit(result: "Audit") -> None:
             if check.task == line.task:
                 name = check.detector.partition("/")[0]
                 click.echo(visible(f"{name}: {check.status.value}. {check.sentence}"))
+        for claim in result.claims:
+            if claim.task == line.task:
+                click.echo(visible(f"claim: {claim.sentence}"))
+    _show_gaps(result)
+
+
+def _show_gaps(result: "Audit") -> None:
+    from reasonbench.cli.output import print_table
+    from reasonbench.report.text import one_line, points, points_interval
+
+    for gap in result.gaps:
+        for model in gap.models:
+            rows = [
+                (row.kind.value, points(value.value), points_interval(value.interval))
+                for row in model.rows
+                for value in row.values
+                if value.k == 1
+            ]
+            name = one_line(f"{gap.public} against {gap.fresh}, pass@1")
+            print_table(name, ("difference", "points", f"{gap.level:.0%} interval"), rows)
+    if result.comparison is not None:
+        for task in result.comparison.tasks:
+            if task.collapse is not None:
+                said = f"diversity at K = {task.collapse.k}: {task.collapse.verdict}"
+                click.echo(one_line(f"{task.task} against {result.comparison.model_a}: {said}"))

@@ -8,7 +8,7 @@ import click
 from reasonbench.cli.options import output_options
 
 if TYPE_CHECKING:
-    from reasonbench.comparison import Comparison, PairedTask
+    from reasonbench.results import Comparison, PairedTask
 
 MAX_NAMES = 20
 """Problems lost or gained that are named in the table; JSON has all."""

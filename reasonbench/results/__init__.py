@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from reasonbench.records import Counts, EngineIdentity, Estimate, Interval, Record
+from reasonbench.results.comparison import Collapse, Comparison, PairedDelta, PairedTask
 from reasonbench.results.findings import (
     Contrast,
     Finding,
@@ -37,6 +38,10 @@ class Role(enum.StrEnum):
     """A published benchmark, which may have leaked."""
     HELDOUT = "heldout"
     """Equally hard problems that cannot have been trained on."""
+    FRESH = "fresh"
+    """Problems younger than the model, of whatever difficulty."""
+    CONTROL = "control"
+    """The families of a fresh task, drawn from an old round."""
 
 
 class VerdictWord(enum.StrEnum):
@@ -258,6 +263,10 @@ class Audit(Record, frozen=True, kw_only=True):
     """What the detectors on the model's side saw."""
     claims: tuple[ClaimCheck, ...] = ()
     """What was published, beside what was measured."""
+    gaps: tuple[FreshGap, ...] = ()
+    """Each public task against each fresh one, beside the reference and the control."""
+    comparison: Comparison | None = None
+    """The model against its reference, problem by problem, with the test for collapse."""
 
 
 RESULTS: dict[str, type[msgspec.Struct]] = {
@@ -275,10 +284,13 @@ __all__ = [
     "Audit",
     "BenchmarkAudit",
     "ClaimCheck",
+    "Collapse",
+    "Comparison",
     "Contrast",
     "Difference",
     "Finding",
     "FindingStatus",
+    "FreshGap",
     "GateDecision",
     "GateReport",
     "GateResult",
@@ -286,6 +298,8 @@ __all__ = [
     "Match",
     "Measured",
     "ModelCheck",
+    "PairedDelta",
+    "PairedTask",
     "Role",
     "RunResult",
     "ScanSummary",

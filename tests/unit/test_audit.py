@@ -410,7 +410,7 @@ class Said:
 def test_the_runs_of_a_check_are_kept_and_gone_on_with(parrots, tmp_path):
     first, again = Said(), Said()
     audit = run_audit(parrot_spec(), tmp_path / "r", reporter=first)
-    assert [total for name, total in first.phases if name == "sampling"] == [96, 48, 48]
+    assert [total for name, total in first.phases if name == "sampling"] == [96, 48, 48, 96]
     same = run_audit(parrot_spec(), tmp_path / "r", reporter=again)
     assert [total for name, total in again.phases if name == "sampling"] == []
     assert same.checks == audit.checks
@@ -419,6 +419,7 @@ def test_the_runs_of_a_check_are_kept_and_gone_on_with(parrots, tmp_path):
     assert [str(f) for f in folders] == [
         "checks/model/completion",
         "checks/reference/completion",
+        "checks/reference/run",
     ]
 
 
@@ -444,11 +445,11 @@ def test_traces_that_no_detector_searches_are_said_not_to_be_searched(parrots, t
     assert audit.checks[0].value.value == 0.0
 
 
-def test_a_reference_that_nothing_asks_is_said_to_be_unused(parrots, tmp_path):
+def test_a_reference_is_compared_with_where_no_detector_asks_it(parrots, tmp_path):
     audit = run_audit(parrot_spec(detectors=("overlap",)), tmp_path / "r")
     assert audit.checks == ()
-    assert any("The reference was not asked" in limit for limit in audit.limits)
-    assert not (tmp_path / "r" / "checks").exists()
+    assert audit.comparison is not None
+    assert not (tmp_path / "r" / "checks" / "model").exists()
 
 
 def test_a_model_cannot_be_its_own_reference(tmp_path):
