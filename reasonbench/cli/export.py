@@ -87,7 +87,7 @@ def export(
             click.echo(_shown(path))
     url = None
     if "push" in given:
-        url = _push(done, str(given.get("repo") or done.run.result.engine.model), "yes" in given)
+        url = _push(done, given.get("repo"), yes="yes" in given)
     elif form == "hub":
         say("nothing was sent; --push shows what would change on the Hub and asks")
     if output == "json":
@@ -179,15 +179,22 @@ def _tell(done: "Export", form: str, given: dict[str, object]) -> None:
         say("values are in percent; if the benchmark's board says 0.412, give --scale proportion")
 
 
-def _push(done: "Export", repo: str, yes: bool) -> str | None:
+def _push(done: "Export", repo: object, *, yes: bool) -> str | None:
     """Show the change, ask, and return the pull request's address; None where there is none."""
     import sys
 
     from reasonbench.cli.output import say
     from reasonbench.errors import SpecError
     from reasonbench.interchange import export_push
+    from reasonbench.interchange.export_hub import hub_model
 
     _refuse_unfit(done.run)
+    repo = repo or hub_model(done.run)
+    if not isinstance(repo, str):
+        raise SpecError(
+            f"the model {done.run.result.engine.model!r} is no repository on the Hub to push to",
+            hint="name its repository: --repo OWNER/NAME",
+        )
     change = export_push.prepare(repo, done.paths, export_push.token())
     if not change.files:
         say(f"{repo} holds these results already; nothing to push")

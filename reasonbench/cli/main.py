@@ -30,6 +30,8 @@ COMMANDS = {
     "scan": "reasonbench.cli.scan:scan",
     "fresh": "reasonbench.cli.fresh:fresh",
     "gate": "reasonbench.cli.gate:gate",
+    "samples": "reasonbench.cli.samples:samples",
+    "export": "reasonbench.cli.export:export",
     "report": "reasonbench.cli.report:report",
     "models": "reasonbench.cli.models:models",
     "tasks": "reasonbench.cli.tasks:tasks",

@@ -27,7 +27,11 @@ RULE = "\u2500" * 78
 @click.argument("run", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--task", help="Only of this task.")
 @click.option("--problem", metavar="ID", help="Only of this problem.")
-@click.option("--verdict", type=click.Choice(["correct", "incorrect", "ungraded"]))
+@click.option(
+    "--verdict",
+    type=click.Choice(["correct", "incorrect", "ungraded"]),
+    help="Only with this verdict of the task's own grader.",
+)
 @click.option("--reason", help="Only with this reason, such as no_answer or timeout.")
 @click.option("--truncated", is_flag=True, help="Only what the token limit cut off.")
 @click.option("--contaminated", is_flag=True, help="Only of problems found in the traces.")
@@ -124,7 +128,8 @@ def _print_raw(picked: "Iterable[Picked]") -> None:
     watched = sys.stdout.isatty()
     for one in picked:
         text = one.completion.text
-        click.echo(visible(text) if watched else text)
+        # click would take escape sequences out of what a pipe gets.
+        click.echo(visible(text) if watched else text, color=True)
 
 
 def _told(one: "Picked", thinking: bool) -> str:

@@ -1,0 +1,1 @@
+"""Other harnesses' result formats: read into a run, and written from one."""
