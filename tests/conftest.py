@@ -1,9 +1,16 @@
-"""What all tests share: the stranger's distribution, reachable here and in child processes."""
+"""What all tests share: the stranger's distribution, the command line, and who runs what.
+
+``pytest -n 2 --dist loadgroup`` keeps a file on one worker, and all of vLLM on one: it takes
+gigabytes and both cores.  pytest-xdist 3.8 writes groups into node ids in a way that pytest 9.2
+does not read, and then deals out single tests without a word, each file's fixtures made twice;
+so the groups are told to its scheduler here.
+"""
 
 import os
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import re
 import sys
 from pathlib import Path
 
@@ -16,27 +23,83 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 )
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
+VLLM = re.compile(r"/test_vllm_\w+\.py::|\[vllm\b")
+LONGEST_FIRST = (
+    "vllm",
+    "tests/contract/test_replicas.py",
+    "tests/e2e/test_readme.py",
+    "tests/contract/test_scan_ray.py",
+    "tests/e2e/test_demo.py",
+    "tests/e2e/test_cli.py",
+    "tests/e2e/test_lm_eval_prompts.py",
+    "tests/e2e/test_kill.py",
+    "tests/unit/test_gradefile.py",
+    "tests/unit/test_sandbox_hostile.py",
+    "tests/unit/test_sandbox_backends.py",
+    "tests/contract/test_engines.py",
+    "tests/e2e/test_wheel.py",
+)
+"""Begun in this order, then the rest: short files at the end let the workers end together."""
+
+
+def group_of(nodeid):
+    """Return what stays together: a file, or all of vLLM."""
+    return "vllm" if VLLM.search(nodeid) else nodeid.partition("::")[0]
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Keep a file on one worker, and all of vLLM on one: it takes gigabytes and both cores."""
+    """Put the longest groups first, on every worker alike."""
     for item in items:
-        group = "vllm" if item.get_closest_marker("vllm") else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
+        if (item.get_closest_marker("vllm") is None) is (group_of(item.nodeid) == "vllm"):
+            raise pytest.UsageError(f"{item.nodeid} and its marks disagree on whether it is vLLM's")
+    rank = {group: place for place, group in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: rank.get(group_of(item.nodeid), len(rank)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Deal out groups, in the order of the items."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Groups(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return group_of(nodeid)
+
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    config.option.loadscopereorder = False
+    return Groups(config, log)
+
+
+@pytest.fixture(scope="session")
+def warm():
+    """Hold a process that has imported what most commands need."""
+    from warm_cli import Warm
+
+    warm = Warm()
+    yield warm
+    warm.close()
 
 
 @pytest.fixture
-def cli(tmp_path, monkeypatch):
-    """Run the command line in a child process, in an empty folder."""
+def cli(tmp_path, monkeypatch, warm):
+    """Run the command line in a process of its own, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *args, **options: warm(*args, cwd=tmp_path, **options)
+
+
+@pytest.fixture
+def cold_cli(tmp_path, monkeypatch):
+    """Run the command line as ``cli`` does, in a new interpreter that imports for itself."""
     import subprocess
 
     monkeypatch.chdir(tmp_path)
 
-    def run(*args, env=None, timeout=300):
+    def run(*args, timeout=300):
         return subprocess.run(
             [sys.executable, "-m", "reasonbench", *map(str, args)],
             cwd=tmp_path,
-            env={**os.environ, **(env or {})},
             capture_output=True,
             text=True,
             timeout=timeout,

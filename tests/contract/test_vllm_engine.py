@@ -1,7 +1,6 @@
 """What only the vLLM engine must do: its groups, its refusals, its processes."""
 
 import os
-import signal
 import subprocess
 import sys
 import textwrap
@@ -19,7 +18,7 @@ pytestmark = pytest.mark.vllm
 
 OWNER = textwrap.dedent(
     """
-    import sys, time
+    import sys
 
     if __name__ == "__main__":
         from reasonbench.engines.vllm import VllmEngine
@@ -32,9 +31,8 @@ OWNER = textwrap.dedent(
         )
         (completion,) = engine.sample([asked], SamplingSpec(max_tokens=4))
         print("drawn", flush=True)
-        if sys.argv[2] == "raise":
-            raise RuntimeError("on purpose")
-        time.sleep(600)
+        sys.stdin.readline()
+        raise RuntimeError("on purpose")
     """
 )
 
@@ -103,28 +101,24 @@ def test_arguments_are_read_by_vllms_own_parser(engine_module):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("end", ["kill", "raise"])
-def test_no_process_outlives_its_owner_and_nothing_is_printed(engine_module, tmp_path, end):
+def test_no_process_outlives_an_owner_that_failed_and_nothing_is_printed(engine_module, tmp_path):
+    """A killed owner's are looked for in tests/e2e/test_kill.py."""
     folder = tiny_llama.build(tmp_path / "tiny")
     script = tmp_path / "owner.py"
     script.write_text(OWNER)
     with subprocess.Popen(
-        [sys.executable, str(script), str(folder), end],
+        [sys.executable, str(script), str(folder)],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1"},
     ) as owner:
         assert owner.stdout.readline() == "drawn\n"
-        below = psutil.Process(owner.pid).children(recursive=True) if end == "kill" else []
-        if end == "kill":
-            assert len(below) >= 2
-            owner.send_signal(signal.SIGKILL)
-        stdout, stderr = owner.communicate(timeout=60)
+        below = psutil.Process(owner.pid).children(recursive=True)
+        assert len(below) >= 2
+        stdout, stderr = owner.communicate("go on\n", timeout=60)
         assert stdout == ""
-        if end == "kill":
-            assert stderr == ""
-        else:
-            assert stderr.rstrip().endswith("RuntimeError: on purpose")
+        assert stderr.rstrip().endswith("RuntimeError: on purpose")
     _, alive = psutil.wait_procs(below, timeout=30)
     assert [p for p in alive if p.status() != psutil.STATUS_ZOMBIE] == []

@@ -1,4 +1,7 @@
-"""The command line as a user meets it: a child process, its output, its exit code."""
+"""The command line as a user meets it: a child process, its output, its exit code.
+
+Where what is imported is the point, or each command's first call, the process starts cold.
+"""
 
 import json
 import os
@@ -15,8 +18,8 @@ FAKE = ["--engine", "fake", "--max-tokens", "100"]
 HEAVY = ("numpy", "torch", "vllm", "datasets", "lm_eval", "transformers", "scipy", "rich")
 
 
-def test_help_names_every_command_and_imports_nothing_heavy(cli):
-    done = cli("--help")
+def test_help_names_every_command_and_imports_nothing_heavy(cold_cli):
+    done = cold_cli("--help")
     assert done.returncode == 0
     for name in ("demo", "audit", "run", "regrade", "report", "tasks", "plugins", "doctor"):
         assert re.search(rf"^  {name} ", done.stdout, re.MULTILINE)
@@ -32,19 +35,19 @@ def test_help_names_every_command_and_imports_nothing_heavy(cli):
 @pytest.mark.parametrize(
     "command", ["demo", "audit", "run", "regrade", "report", "plugins", "schema", "doctor"]
 )
-def test_every_command_has_help_with_an_example(cli, command):
-    done = cli(command, "--help")
+def test_every_command_has_help_with_an_example(cold_cli, command):
+    done = cold_cli(command, "--help")
     assert done.returncode == 0
     assert f"Example: reasonbench {command}" in " ".join(done.stdout.split())
 
 
-def test_version_is_one_line(cli):
-    done = cli("--version")
+def test_version_is_one_line(cold_cli):
+    done = cold_cli("--version")
     assert re.fullmatch(r"reasonbench, version \d+\.\d+\.\d+\n", done.stdout)
 
 
-def test_run_prints_a_table_on_stdout_and_talk_on_stderr(cli):
-    done = cli("run", "m", "--task", "sums:5", "-n", 4, *FAKE)
+def test_run_prints_a_table_on_stdout_and_talk_on_stderr(cold_cli):
+    done = cold_cli("run", "m", "--task", "sums:5", "-n", 4, *FAKE)
     assert done.returncode == 0, done.stderr
     assert "sums: 5 problems x 4" in done.stdout
     assert "run directory: runs/m" in done.stderr
@@ -146,25 +149,25 @@ def test_a_wrong_call_is_one_sentence_with_its_exit_code(cli, args, code, messag
     assert "this is a bug" not in done.stderr
 
 
-def test_audit_prints_the_verdict_and_writes_the_report(cli, tmp_path):
+def test_audit_prints_the_verdict_and_writes_the_report(cold_cli, tmp_path):
     statement = "What do you get when you add the number 12 to the number 144?"
     (tmp_path / "t.jsonl").write_text(json.dumps({"text": statement}) + "\n")
     args = ["--public", "sums:24,public,10", "--heldout", "sums:24,heldout,60"]
-    done = cli("audit", "m", *args, "--traces", "t.jsonl", "-n", 8, *FAKE, "--out", "r")
+    done = cold_cli("audit", "m", *args, "--traces", "t.jsonl", "-n", 8, *FAKE, "--out", "r")
     assert done.returncode == 0, done.stderr
     assert "1 of 24" in done.stdout
     report = (tmp_path / "r" / "report.md").read_text()
     assert statement in report
-    again = cli("report", "r")
+    again = cold_cli("report", "r")
     assert again.stdout == report
-    other = cli("report", "r/audit.json", "--md", "copy.md")
+    other = cold_cli("report", "r/audit.json", "--md", "copy.md")
     assert other.returncode == 0
     assert (tmp_path / "copy.md").read_text() == report
 
 
-def test_regrade_needs_no_model_and_changes_the_grader(cli):
-    cli("run", "m", "--task", "sums:5", "-n", 4, *FAKE, "--grader", "raising")
-    done = cli("regrade", "runs/m", "--grader", "exact", "--format", "json")
+def test_regrade_needs_no_model_and_changes_the_grader(cold_cli):
+    cold_cli("run", "m", "--task", "sums:5", "-n", 4, *FAKE, "--grader", "raising")
+    done = cold_cli("regrade", "runs/m", "--grader", "exact", "--format", "json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["grader_versions"]["sums"].startswith("exact/")
 

@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,18 +10,22 @@ import time
 from collections import Counter
 
 import killed_run
+import psutil
 import pytest
+import tiny_llama
+from real_vllm import vllm_engine
 
 from reasonbench.store import Store
 from reasonbench.summary import grader_identities, summarize
 
 PROBLEMS, MAX_TOKENS = 20, 48
-ROUNDS = {"transformers": 23, "vllm": 2}
-"""Kills, each followed by a run to the end; 25 in all."""
-ENGINES = [
-    pytest.param("transformers", "float64", id="transformers"),
-    pytest.param("vllm", "float32", id="vllm", marks=[pytest.mark.vllm, pytest.mark.slow]),
-]
+PARTS = ("early", "midway", "late")
+ORPHANS_GONE_WITHIN = 30
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return str(tiny_llama.build(tmp_path_factory.mktemp("models") / "tiny"))
 
 
 @pytest.fixture
@@ -37,10 +42,13 @@ def problems(tmp_path):
     return path
 
 
-def command(problems, engine, dtype, out, n):
+DTYPES = {"transformers": "float64", "vllm": "float32"}
+
+
+def command(model, problems, engine, out, n):
     return [
-        "run", "embedded:teacher", "--task", str(problems), "-n", str(n), "--engine", engine,
-        "--dtype", dtype, "--max-tokens", str(MAX_TOKENS), "--batch-size", "16",
+        "run", model, "--task", str(problems), "-n", str(n), "--engine", engine,
+        "--dtype", DTYPES[engine], "--max-tokens", str(MAX_TOKENS), "--batch-size", "16",
         "--grader", "exact", "--out", str(out), "--format", "json",
     ]  # fmt: skip
 
@@ -64,23 +72,21 @@ class Forked:
         self._process.communicate(timeout=60)
 
 
-class Spawned:
-    """Runs in processes of their own: vLLM is not to be forked."""
+@pytest.fixture
+def run():
+    run = Forked()
+    yield run
+    run.close()
 
-    def __call__(self, arguments, die=None, seconds=None):
-        start = [killed_run.__file__, *die] if die else ["-m", "reasonbench"]
-        process = subprocess.Popen(
-            [sys.executable, *map(str, start), *arguments],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        try:
-            return process.wait(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            return process.wait()
 
-    def close(self):
-        pass
+def spawned(arguments, die=()):
+    """Run in a process of its own: vLLM is not to be forked.  Return it and its children."""
+    start = [killed_run.__file__, *die] if die else ["-m", "reasonbench"]
+    done = subprocess.run(
+        [sys.executable, *start, *arguments],
+        capture_output=True, text=True, timeout=200, check=False,
+    )  # fmt: skip
+    return done, json.loads(done.stdout.partition("\n")[0]) if die else []
 
 
 def texts(out):
@@ -92,44 +98,69 @@ def texts(out):
         return {(c.problem_id, c.sample_index): c.text for _, c in pairs}
 
 
-def moments(rng, rounds, n, duration):
-    """Yield how each round's run dies: at a commit of one kind, or after some seconds."""
-    for i in range(rounds):
-        new = PROBLEMS * n
-        if i % 3 == 2:
-            yield {"seconds": rng.uniform(0, duration)}
-        else:
-            yield {"die": (("completions", "grades")[i % 3], str(rng.randrange(1, new)))}
+def moments(rng, n, duration):
+    """Yield how each run dies: at a commit of one kind, or by a kill of its process group."""
+    for part in range(len(PARTS)):
+        for kind in ("completions", "grades", "group"):
+            share = rng.uniform(part, part + 1) / len(PARTS)
+            if kind == "group":
+                yield {"seconds": share * duration}
+            else:
+                yield {"die": (kind, str(max(1, int(share * PROBLEMS * n))), "run")}
 
 
-@pytest.mark.parametrize(("engine", "dtype"), ENGINES)
 def test_after_a_kill_at_any_moment_a_run_ends_with_exactly_n_a_problem(
-    tmp_path, problems, engine, dtype
+    tmp_path, run, model, problems
 ):
     n, rng = 2, random.Random(20261125)
-    run = Forked() if engine == "transformers" else Spawned()
     start = time.monotonic()
-    assert run(command(problems, engine, dtype, tmp_path / "whole", n)) == 0
+    assert run(command(model, problems, "transformers", tmp_path / "whole", n)) == 0
     duration = time.monotonic() - start
     whole = texts(tmp_path / "whole")
-    killed = 0
-    for i, moment in enumerate(moments(rng, ROUNDS[engine], n, duration)):
+    assert sorted(Counter(p for p, _ in whole).values()) == [n] * PROBLEMS
+    for i, moment in enumerate(moments(rng, n, duration)):
         out = tmp_path / f"run{i}"
-        arguments = command(problems, engine, dtype, out, n)
-        died = run(arguments, **moment) == -signal.SIGKILL
-        assert died or "seconds" in moment
-        killed += died
+        arguments = command(model, problems, "transformers", out, n)
+        while run(arguments, **moment) != -signal.SIGKILL:
+            moment["seconds"] /= 2  # it had ended by then
+            shutil.rmtree(out)
         kept = texts(out)
+        assert kept.items() <= whole.items()
+        what, count, _ = moment.get("die", ("", "", ""))
+        assert what != "completions" or len(kept) == int(count)
         assert run(arguments) == 0
-        after = texts(out)
-        assert Counter(p for p, _ in after) == dict.fromkeys({p for p, _ in whole}, n)
-        assert kept.items() <= after.items()
-        if dtype == "float64":
-            assert after == whole
+        assert texts(out) == whole
         check_grades(out)
-    assert killed >= ROUNDS[engine] * 2 // 3
-    run.close()
     check_score_of_nothing(tmp_path / "whole")
+
+
+@pytest.mark.vllm
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["vllm"])
+def test_a_killed_run_takes_its_engine_along_and_goes_on(tmp_path, model, problems, engine):
+    vllm_engine()
+    n, out = 8, tmp_path / "run"
+    arguments = command(model, problems, engine, out, n)
+    died, below = spawned(arguments, die=("completions", "25", "run"))
+    assert died.returncode == -signal.SIGKILL
+    assert (died.stdout.count("\n"), died.stderr) == (1, f"loading {model} with vllm\n")
+    assert len(below) >= 2
+    check_gone(below)
+    first = texts(out)
+    assert len(first) == 25
+    ended, _ = spawned(arguments)
+    assert ended.returncode == 0, ended.stderr
+    after = texts(out)
+    assert first.items() <= after.items()
+    assert sorted(Counter(p for p, _ in after).values()) == [n] * PROBLEMS
+    check_grades(out)
+
+
+def check_gone(pids):
+    """No child outlives a run, killed or not."""
+    alive = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
+    _, alive = psutil.wait_procs(alive, timeout=ORPHANS_GONE_WITHIN)
+    assert [p for p in alive if p.status() != psutil.STATUS_ZOMBIE] == []
 
 
 def check_score_of_nothing(out):

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from warm_cli import WITH_MODELS, Warm, shim
 
 from reasonbench.cli.main import COMMANDS
 
@@ -17,12 +18,23 @@ def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", README.read_text(), re.DOTALL)
 
 
+@pytest.fixture
+def commands(tmp_path_factory):
+    """A folder to find ``reasonbench`` in; what loads a model runs where torch is loaded."""
+    warm = Warm(WITH_MODELS)
+    folder = tmp_path_factory.mktemp("bin")
+    shim(folder, warm.path, ("run", "audit"))
+    yield folder
+    warm.close()
+
+
 @pytest.mark.slow
-def test_every_example_runs_in_order_in_an_empty_folder(tmp_path):
+def test_every_example_runs_in_order_in_an_empty_folder(tmp_path, commands):
     (tmp_path / "audit.toml").write_text("".join(blocks("toml")))
     examples = [b for b in blocks("bash") if not b.startswith("make ")]
     assert len(examples) >= 7
-    env = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    found = (str(commands), str(Path(sys.executable).parent), os.environ["PATH"])
+    env = {**os.environ, "PATH": os.pathsep.join(found)}
     for example in examples:
         done = subprocess.run(
             ["bash", "-e", "-c", example],

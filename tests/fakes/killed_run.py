@@ -1,15 +1,18 @@
 """Runs that die of SIGKILL at a stated moment, however fast the machine is.
 
-``python killed_run.py WHAT COUNT ARGUMENTS...`` runs the command line; WHAT is ``completions``
-or ``grades``.  Of the commit that would pass COUNT new ones only the first are made, and then
-the process kills itself with -9.
+``python killed_run.py WHAT COUNT WHOM ARGUMENTS...`` runs the command line; WHAT is
+``completions`` or ``grades``.  At the commit that passes COUNT new ones the process ids of all
+children are printed and -9 is sent: to this process if WHOM is ``run``, of whose commit only
+the first records are made then; else to the one child whose name holds WHOM.
 
-``python killed_run.py serve`` reads lines of JSON, ``{"arguments": [...], "die": [what, count]
-or null, "seconds": number or null}``, and runs each in a forked child of this process, which
-has imported everything already; ``seconds`` after its start the child is killed from outside.
-It answers each line with the child's exit status.
+``python killed_run.py serve`` reads lines of JSON, ``{"arguments": [...], "die": [what, count,
+whom] or null, "seconds": number or null}``, and runs each in a forked child of this process,
+which has imported everything already; ``seconds`` after its start the child is killed from
+outside, with all of its process group.  It answers each line with the child's exit status.
 """
 
+import contextlib
+import gc
 import json
 import os
 import signal
@@ -17,7 +20,20 @@ import sys
 import time
 
 
-def die_at(what, count):
+def kill(whom):
+    """Print the children; kill this process, or those of them that are meant."""
+    import psutil
+
+    below = psutil.Process().children(recursive=True)
+    sys.stdout.write(json.dumps([process.pid for process in below]) + "\n")
+    sys.stdout.flush()
+    if whom == "run":
+        os.kill(os.getpid(), signal.SIGKILL)
+    (meant,) = (process for process in below if whom in process.name())
+    meant.kill()
+
+
+def die_at(what, count, whom):
     from reasonbench.store import Store
 
     name = f"add_{what}"
@@ -26,10 +42,11 @@ def die_at(what, count):
     def add_and_die(store, *arguments):
         nonlocal owed
         *plan, records = arguments
-        added = commit(store, *plan, records[:owed])
+        due = 0 < owed <= len(records)
+        added = commit(store, *plan, records[:owed] if due and whom == "run" else records)
         owed -= added
-        if owed <= 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if due:
+            kill(whom)
         return added
 
     setattr(Store, name, add_and_die)
@@ -44,7 +61,7 @@ def run(arguments, die=None):
 
 
 def wait(child, seconds):
-    """Return the child's exit status; after so many seconds it is killed."""
+    """Return the child's exit status; after so many seconds its group is killed."""
     end = None if seconds is None else time.monotonic() + seconds
     while end is not None and time.monotonic() < end:
         done, status = os.waitpid(child, os.WNOHANG)
@@ -52,7 +69,7 @@ def wait(child, seconds):
             return os.waitstatus_to_exitcode(status)
         time.sleep(0.002)
     if end is not None:
-        os.kill(child, signal.SIGKILL)
+        os.killpg(child, signal.SIGKILL)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
@@ -61,9 +78,13 @@ def serve():
     import reasonbench.cli.run
     import reasonbench.engines.transformers  # noqa: F401
 
+    gc.collect()
+    gc.freeze()  # a child's last collection would copy every page
     for line in sys.stdin:
         asked = json.loads(line)
         child = os.fork()
+        with contextlib.suppress(PermissionError, ProcessLookupError):
+            os.setpgid(child, child or os.getpid())
         if child == 0:
             quiet = os.open(os.devnull, os.O_RDWR)
             for descriptor in (0, 1):
@@ -81,4 +102,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "serve":
         serve()
     else:
-        run(sys.argv[3:], sys.argv[1:3])
+        run(sys.argv[4:], sys.argv[1:4])

@@ -5,6 +5,7 @@ its standard input ends.  Each call is a process of its own, with its arguments,
 environment and the caller's descriptors 0 to 2; only the imports are not made anew.
 """
 
+import atexit
 import contextlib
 import gc
 import importlib
@@ -17,6 +18,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 COMMANDS = ("reasonbench.cli.main", "reasonbench.cli.run", "reasonbench.cli.audit")
@@ -81,7 +83,7 @@ def serve(path, modules):
         listener.listen()
         gc.collect()
         gc.freeze()  # a child's last collection would copy every page
-        print("ready", flush=True)
+        os.write(1, b"ready\n")
         while True:
             ready, _, _ = select.select([listener, 0], [], [])
             with contextlib.suppress(ChildProcessError):
@@ -113,12 +115,34 @@ def answer(caller):
     for number, file in enumerate(files):
         os.dup2(file, number)
         os.close(file)
+    open_streams()
     os.chdir(asked["cwd"])
     for name in set(os.environ) - set(asked["env"]):
         del os.environ[name]
     os.environ.update(asked["env"])
     sys.path[0] = asked["cwd"]
     return asked["arguments"]
+
+
+def open_streams():
+    """Make the standard streams anew: those of the server know what its own files could do."""
+    encoding = sys.stdout.encoding
+    sys.stdin = open(0, encoding=encoding, closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", encoding=encoding, closefd=False)  # noqa: SIM115
+    lines = {"buffering": 1, "errors": "backslashreplace"}
+    sys.stderr = open(2, "w", encoding=encoding, closefd=False, **lines)  # noqa: SIM115
+
+
+def end(code):
+    """End this process as an interpreter does, but for the last collection.
+
+    That one copies every page, and finds what torch's libraries leave behind at any exit.
+    """
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def shim(folder, path, first):
@@ -129,9 +153,10 @@ def shim(folder, path, first):
         "import os, sys\n"
         f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         f"if sys.argv[1] not in {first!r}:\n"
-        f"    os.execv({sys.executable!r}, [{sys.executable!r}, '-m', 'reasonbench', *sys.argv[1:]])\n"
+        f"    cold = [{sys.executable!r}, '-m', 'reasonbench', *sys.argv[1:]]\n"
+        "    os.execv(cold[0], cold)\n"
         "import warm_cli\n"
-        f"files = (sys.stdin, sys.stdout, sys.stderr)\n"
+        "files = (sys.stdin, sys.stdout, sys.stderr)\n"
         f"sys.exit(warm_cli.call({path!r}, sys.argv[1:], files, cwd=os.getcwd()))\n"
     )
     script.chmod(0o755)
@@ -142,4 +167,7 @@ if __name__ == "__main__":
     from reasonbench.cli.main import main
 
     sys.argv = ["reasonbench", *arguments]
-    main(arguments)
+    try:
+        main(arguments)
+    except SystemExit as ended:
+        end(ended.code)
