@@ -23,7 +23,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 )
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-VLLM = re.compile(r"/test_vllm_\w+\.py::|\[vllm\b")
+VLLM = re.compile(r"/test_vllm_\w+\.py::|/test_(engines|kill)\.py::.*\[vllm\b")
 LONGEST_FIRST = (
     "vllm",
     "tests/contract/test_replicas.py",

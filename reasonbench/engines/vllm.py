@@ -14,9 +14,11 @@ it was not tried here.
 
 import gc
 import itertools
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from multiprocessing import connection
 from typing import Any
 
 from reasonbench.engines.core_process import (
@@ -90,6 +92,7 @@ class VllmEngine:
         self._core = self._load(files, engine, context, arguments)
         self._processes = _core_processes(self._core)
         self._watchdog.watch(process.pid for process in self._processes)
+        _tell_of_death(self._core, self._processes)
         config = self._core.vllm_config
         self._context = int(config.model_config.max_model_len)
         self._identity = _identity(model, engine, files, config)
@@ -332,6 +335,22 @@ def _core_processes(core: Any) -> list[Any]:
     resources = getattr(core.engine_core, "resources", None)
     manager = getattr(resources, "engine_manager", None)
     return list(getattr(manager, "processes", ()))
+
+
+def _tell_of_death(core: Any, processes: Sequence[Any]) -> None:
+    """Put an error where vLLM waits for outputs, once one of its processes has died.
+
+    vLLM notices the death, ends the thread that reads the outputs, and waits for them forever.
+    """
+    outputs = getattr(core.engine_core, "outputs_queue", None)
+    if outputs is None or not processes:
+        return
+
+    def wait() -> None:
+        connection.wait([process.sentinel for process in processes])
+        outputs.put_nowait(EngineDeadError())
+
+    threading.Thread(target=wait, daemon=True, name="reasonbench-engine-death").start()
 
 
 def _identity(

@@ -137,7 +137,7 @@ def test_after_a_kill_at_any_moment_a_run_ends_with_exactly_n_a_problem(
 @pytest.mark.vllm
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["vllm"])
-def test_a_killed_run_takes_its_engine_along_and_goes_on(tmp_path, model, problems, engine):
+def test_a_run_goes_on_after_a_kill_of_itself_and_of_its_engine(tmp_path, model, problems, engine):
     vllm_engine()
     n, out = 8, tmp_path / "run"
     arguments = command(model, problems, engine, out, n)
@@ -148,12 +148,19 @@ def test_a_killed_run_takes_its_engine_along_and_goes_on(tmp_path, model, proble
     check_gone(below)
     first = texts(out)
     assert len(first) == 25
+    failed, below = spawned(arguments, die=("completions", "25", "EngineCore"))
+    assert failed.returncode == 5
+    assert "error: vLLM died while sampling" in failed.stderr
+    check_gone(below)
+    second = texts(out)
+    assert 50 <= len(second) < PROBLEMS * n
+    assert first.items() <= second.items()
     ended, _ = spawned(arguments)
     assert ended.returncode == 0, ended.stderr
     after = texts(out)
-    assert first.items() <= after.items()
+    assert second.items() <= after.items()
     assert sorted(Counter(p for p, _ in after).values()) == [n] * PROBLEMS
-    check_grades(out)
+    check_grades(out, ends={"killed", "failed"})
 
 
 def check_gone(pids):
@@ -172,7 +179,7 @@ def check_score_of_nothing(out):
     assert first.superpopulation.low <= first.value < first.superpopulation.high < 0.6
 
 
-def check_grades(out):
+def check_grades(out, ends=frozenset({"killed", "complete"})):
     """Every completion has its grade, and the sessions tell of the kill."""
     with Store.read(out) as store:
         plan = store.latest_plan()
@@ -180,4 +187,4 @@ def check_grades(out):
         assert list(store.ungraded(plan.digest(), identities)) == []
         statuses = [s.status for s in store.sessions()]
     assert statuses[-1] == "complete"
-    assert set(statuses[:-1]) <= {"killed", "complete"}
+    assert set(statuses[:-1]) <= ends
