@@ -308,6 +308,7 @@ GRADERS = Registry(
         "math_verify": "reasonbench.graders.math_verify:MathVerifyGrader",
         "lm_eval": "reasonbench.graders.lm_eval:LmEvalGrader",
         "gym": "reasonbench.graders.gym:GymGrader",
+        "source": "reasonbench.interchange.source_grader:SourceGrader",
     },
 )
 """What judges completions."""

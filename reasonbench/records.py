@@ -28,6 +28,8 @@ class FinishReason(enum.StrEnum):
     """max_tokens was reached: truncated."""
     FILTER = "filter"
     """The engine withheld the text."""
+    UNKNOWN = "unknown"
+    """The log that it was imported from does not tell."""
 
 
 class Stage(enum.StrEnum):

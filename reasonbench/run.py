@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from reasonbench import __version__, plugins
-from reasonbench.errors import ReasonbenchError, StoreError, TaskError
+from reasonbench.errors import ReasonbenchError, SpecError, StoreError, TaskError
 from reasonbench.grading import Grading
 from reasonbench.planning import (
     Planned,
@@ -168,6 +168,7 @@ def regrade(
         problems, items = list(store.problems(plan_id)), list(store.items(plan_id))
         if grader is not None:
             plugins.GRADERS.get(grader)
+            _refuse_without_text(plan, grader)
             plan = msgspec.structs.replace(
                 plan,
                 spec=msgspec.structs.replace(plan.spec, grader=grader),
@@ -185,6 +186,16 @@ def regrade(
             with contextlib.closing(grading):
                 _grade_rest(grading, reporter)
         return examined(store, summarize(store, plan_id))
+
+
+def _refuse_without_text(plan: Plan, grader: str) -> None:
+    """Refuse to judge completions that were imported without their text."""
+    if plan.engine.settings.get("text_available") is False and grader != "source":
+        raise SpecError(
+            f"the completions were imported without their text, so the grader {grader!r} has "
+            "nothing to read",
+            hint="import the harness's own log, which holds the text",
+        )
 
 
 def load_task(reference: str) -> Task:

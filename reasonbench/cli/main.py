@@ -25,6 +25,7 @@ COMMANDS = {
     "run": "reasonbench.cli.run:run",
     "regrade": "reasonbench.cli.run:regrade",
     "grade": "reasonbench.cli.grade:grade",
+    "import": "reasonbench.cli.importing:import_",
     "compare": "reasonbench.cli.compare:compare",
     "plan": "reasonbench.cli.compare:plan",
     "scan": "reasonbench.cli.scan:scan",

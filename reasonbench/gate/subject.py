@@ -1,5 +1,8 @@
 """What is judged: an audit, a run, or both, read once."""
 
+import atexit
+import shutil
+import tempfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -8,6 +11,7 @@ from typing import NamedTuple
 
 from reasonbench.audit.files import load_audit
 from reasonbench.errors import SpecError
+from reasonbench.importing import import_logs
 from reasonbench.records import Verdict
 from reasonbench.results import Audit, TaskResult
 from reasonbench.store import Store
@@ -117,13 +121,29 @@ class Subject:
 
 
 def load_subject(path: Path) -> Subject:
-    """Read a run directory, audited or not, or an audit's file.
+    """Read a run directory, audited or not, an audit's file, or others' log.
+
+    A log is imported, which grades it, into a folder that ends with this process.
 
     Raises:
-        SpecError: it is neither, or an audit that is older than its run.
+        SpecError: it is none of these, or an audit that is older than its run.
     """
+    if path.is_file() and not _is_audit(path):
+        directory = Path(tempfile.mkdtemp(prefix="reasonbench-log-")) / "run"
+        atexit.register(shutil.rmtree, directory.parent, ignore_errors=True)
+        import_logs([path], directory)
+        return Subject(load_audit(directory), str(path), directory)
     audit = load_audit(path)
-    directory = path if path.is_dir() else None
-    if directory is None and path.name == "audit.json" and (path.parent / "run.sqlite").is_file():
-        directory = path.parent if load_audit(path.parent) == audit else None
-    return Subject(audit, str(path), directory)
+    folder = path if path.is_dir() else None
+    if folder is None and path.name == "audit.json" and (path.parent / "run.sqlite").is_file():
+        folder = path.parent if load_audit(path.parent) == audit else None
+    return Subject(audit, str(path), folder)
+
+
+def _is_audit(path: Path) -> bool:
+    """Tell whether a file begins as an audit's does."""
+    try:
+        with path.open("rb") as file:
+            return b'"schema_version"' in file.read(200)
+    except OSError:
+        return True  # whoever reads it says why it cannot be read

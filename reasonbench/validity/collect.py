@@ -176,7 +176,8 @@ def _ending(completion: Completion, code: int, plan: Plan) -> Iterator[str]:
     if limit is not None:
         # A server may call its cap a stop; one that ends on the very last token has an answer.
         capped = completion.n_tokens >= limit and not code & (ANSWER | RIGHT)
-        if length and completion.n_tokens < limit:
+        # An imported log may count no tokens: 0 is not known then.
+        if length and 0 < completion.n_tokens < limit:
             yield "context_cut"
         if room is not None and completion.n_prompt_tokens + limit > room:
             yield "no_room"

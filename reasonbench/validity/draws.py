@@ -62,7 +62,8 @@ def _silent_greedy(run: Run, task: TaskSeen) -> Iterator[ValidityFinding]:
     sampling = run.plan.sampling
     several = [p for p in task.problems.values() if len(p.hashes) > 1]
     if (
-        len(several) < LEAST_ALIKE_PROBLEMS
+        run.plan.engine.settings.get("text_available") is False
+        or len(several) < LEAST_ALIKE_PROBLEMS
         or sampling.temperature < ALIKE_TEMPERATURE
         or sampling.top_k == 1
     ):

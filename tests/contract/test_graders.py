@@ -10,9 +10,9 @@ from reasonbench.tasks.lm_eval_task import LmEvalTask
 BUILT_INS = [
     name
     for name in plugins.GRADERS.names()
-    if plugins.GRADERS.origin(name) == BUILT_IN and name != "code"
+    if plugins.GRADERS.origin(name) == BUILT_IN and name not in ("code", "source")
 ]
-"""Graders of final answers; the code grader has a contract of its own."""
+"""Graders of final answers; code has a contract of its own, and source judges nothing."""
 WRONG = "11"
 
 YAML = """

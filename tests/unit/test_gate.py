@@ -366,3 +366,16 @@ def test_a_summary_is_appended_to(gate, pair, tmp_path):
     summary = write(tmp_path / "summary.md", "before\n")
     assert gate(pair[1], "--policy", file, "--summary", summary).exit_code == 0
     assert summary.read_text().startswith("before\n## ")
+
+
+def test_others_logs_are_judged_like_a_run(gate, tmp_path):
+    rows = "".join(f"t,p{i},8,{6 + i % 3}\n" for i in range(40))
+    log = write(tmp_path / "counts.csv", "task,problem_id,n,c\n" + rows)
+    file = write(tmp_path / "gate.toml", "[[rules]]\nat_least = 0.5\n")
+    done = gate(log, "--policy", file)
+    assert done.exit_code == 0, done.stderr
+    assert "over 40 problems x 8" in " ".join(done.stdout.split())
+    worse = "".join(f"t,p{i},8,{1 + i % 3}\n" for i in range(40))
+    other = write(tmp_path / "worse.csv", "task,problem_id,n,c\n" + worse)
+    file = write(tmp_path / "margin.toml", "[[rules]]\nmargin = 0.1\n")
+    assert gate(other, "--policy", file, "--baseline", log).exit_code == 1
