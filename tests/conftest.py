@@ -30,6 +30,7 @@ LONGEST_FIRST = (
     "tests/e2e/test_readme.py",
     "tests/contract/test_scan_ray.py",
     "tests/e2e/test_demo.py",
+    "tests/e2e/test_report_browser.py",
     "tests/e2e/test_cli.py",
     "tests/e2e/test_lm_eval_prompts.py",
     "tests/e2e/test_kill.py",

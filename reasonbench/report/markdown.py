@@ -1,12 +1,14 @@
 """Markdown that GitHub renders, below 1 MiB whatever the evidence."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from reasonbench import plugins
-from reasonbench.errors import StoreWriteError
-from reasonbench.protocols import Section
+from reasonbench.protocols import Block, Section
+from reasonbench.report.collect import Source, collect
+from reasonbench.report.data import ReportData
+from reasonbench.report.files import write_whole
 from reasonbench.report.text import cell
 from reasonbench.results import Audit
 
@@ -16,6 +18,15 @@ MAX_BYTES = 1_000_000
 CUT = "\n\n*The report ends here: what follows does not fit into 1 MiB. The audit file holds it.*\n"
 
 
+@runtime_checkable
+class Drawn(Protocol):
+    """A section that shows what the completions say, not the audit alone."""
+
+    def draw(self, data: ReportData) -> Sequence[Block]:
+        """Return the part's blocks."""
+        ...
+
+
 def sections() -> list[Section]:
     """Return the registered sections in the order of the report."""
     names = plugins.SECTIONS.names()
@@ -23,15 +34,27 @@ def sections() -> list[Section]:
     return [plugins.SECTIONS.load(name) for name in ordered]
 
 
-def render(audit: Audit, parts: Sequence[Section] | None = None) -> str:
-    """Return the report of an audit."""
-    lines = [f"# Is the score of {cell(audit.spec.model.id)} real?"]
+def blocks_of(section: Section, data: ReportData) -> Sequence[Block]:
+    """Return a section's blocks; what a plugin raises becomes a sentence that names it."""
+    with plugins.attributed("section", section.title):
+        return section.draw(data) if isinstance(section, Drawn) else section.render(data.audit)
+
+
+def title_of(audit: Audit) -> str:
+    """Return the question that the report answers."""
+    return f"Is the score of {audit.spec.model.id} real?"
+
+
+def render(source: Audit | ReportData, parts: Sequence[Section] | None = None) -> str:
+    """Return the report of an audit, with its completions where its run directory still is."""
+    data = collect(Source.of(source)) if isinstance(source, Audit) else source
+    lines = [f"# {cell(title_of(data.audit))}"]
     for section in parts if parts is not None else sections():
-        with plugins.attributed("section", section.title):
-            blocks = section.render(audit)
+        blocks = blocks_of(section, data)
         if blocks:
             lines.append(f"## {cell(section.title)}")
-            lines += [block.markdown() for block in blocks]
+            with plugins.attributed("section", section.title):
+                lines += [block.markdown() for block in blocks]
     text = "\n\n".join(lines) + "\n"
     encoded = text.encode("utf-8")
     if len(encoded) <= MAX_BYTES:
@@ -40,20 +63,10 @@ def render(audit: Audit, parts: Sequence[Section] | None = None) -> str:
     return kept + CUT
 
 
-def write(audit: Audit, path: Path) -> Path:
+def write(source: Audit | ReportData, path: Path) -> Path:
     """Write the report whole or not at all.
 
     Raises:
         StoreWriteError: the file cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(render(audit), encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise StoreWriteError(
-            f"the report {path} cannot be written: {error.strerror or error}"
-        ) from error
-    return path
+    return write_whole(path, render(source))

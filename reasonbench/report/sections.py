@@ -3,15 +3,17 @@
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from reasonbench.protocols import Block
 from reasonbench.records import Estimate
-from reasonbench.report import leaks
-from reasonbench.report.blocks import Bullets, Paragraph, Table, Verbatim
+from reasonbench.report import charts, grids, leaks, verdicts
+from reasonbench.report.blocks import Bullets, Details, Heading, Paragraph, Table
+from reasonbench.report.data import ReportData, bare
+from reasonbench.report.evidence import evidence_of
+from reasonbench.report.panels import EvidenceList
 from reasonbench.report.text import (
     completions_asked,
     flag_notes,
@@ -32,18 +34,12 @@ from reasonbench.results import (
 )
 from reasonbench.verdict import invalid_for
 
-MAX_EVIDENCE = 50
-"""Problems whose evidence is printed in full; the audit file holds all."""
 MAX_SENTENCE = 1000
 """Characters of a validity finding's sentence that are printed."""
 MAX_EXAMPLES, MAX_EXAMPLE = 5, 100
 """Completions that a finding names, and characters of each name."""
 MAX_FAILURES = 3
 """Reasons of missing completions that are printed, the commonest first."""
-EXPLAINED = (
-    "'Other problems' is where the score would lie on other problems of this kind, 'same problems' "
-    "where it would lie if these very problems were sampled again."
-)
 LEGEND = (
     "wrong: a final answer that is not right; unparsed: one that cannot be read; ambiguous: "
     "several, not all of them right; too_big: one that takes too much to evaluate; no_answer: "
@@ -58,31 +54,19 @@ class VerdictSection:
     title = "Verdict"
 
     def render(self, audit: Audit) -> Sequence[Block]:
-        """Return a sentence and a table a benchmark."""
-        blocks: list[Block] = []
-        for line, benchmark in zip(audit.verdicts, audit.benchmarks, strict=True):
-            task = next(t for t in audit.run.tasks if t.spec.name == line.task)
-            heldout = [t for t in audit.run.tasks if t.role is not None and t.role != task.role]
-            rows = [_score_row("all problems", task.estimates)]
-            if benchmark.leaked:
-                rows.append(_score_row("found in the traces", benchmark.leaked))
-                rows.append(_score_row("without these", benchmark.clean))
-            rows += [_score_row(f"held out: {t.spec.name}", t.estimates) for t in heldout]
-            claimed = [c.sentence for c in audit.claims if c.task == line.task]
-            faulty = [t.spec.name for t in (task, *heldout) if invalid_for(audit.run, t.spec.name)]
-            caption = (
-                f"INVALID: the numbers of {', '.join(faulty)} are no scores." if faulty else ""
-            )
-            header = ("", "problems", "pass@1", *_interval_names(task.estimates))
-            blocks += [
-                Paragraph(f"{line.task}: {line.verdict}. {line.sentence}"),
-                Table(header, tuple(rows), caption),
-                Paragraph(EXPLAINED),
-                Paragraph(f"What would change this verdict: {line.would_change}."),
-            ]
-            if claimed:
-                blocks += [Paragraph("What was claimed:"), Bullets(tuple(claimed))]
-        return blocks
+        """Return a card a benchmark."""
+        return self.draw(bare(audit))
+
+    def draw(self, data: ReportData) -> Sequence[Block]:
+        """Return the same, and the verdicts on the models beside it."""
+        others = tuple(
+            (model.label, line.task, str(line.verdict), line.sentence)
+            for model in data.models[1:]
+            for line in model.verdicts
+        )
+        header = ("model", "task", "verdict", "why")
+        beside = [Table(header, others, "The models beside it")] if others else []
+        return [*verdicts.cards(data), *beside]
 
 
 class ValiditySection:
@@ -103,18 +87,38 @@ class ValiditySection:
 
 
 class ScoresSection:
-    """pass@k of every task."""
+    """pass@k of every task, its problems, its budgets, and how different its answers are."""
 
     title = "Scores"
 
     def render(self, audit: Audit) -> Sequence[Block]:
         """Return a table a task, and what truncation may have cost."""
+        return self.draw(bare(audit))
+
+    def draw(self, data: ReportData) -> Sequence[Block]:
+        """Return the same with what the completions say."""
+        tasks = data.audit.run.tasks
         blocks: list[Block] = []
-        for task in audit.run.tasks:
-            blocks.append(_scores_table(task, invalid=bool(invalid_for(audit.run, task.spec.name))))
+        for task in tasks:
+            invalid = bool(invalid_for(data.audit.run, task.spec.name))
+            table = _scores_table(task, invalid=invalid)
+            blocks += charts.pass_at_k(data, task.spec.name, table)
             if task.n_truncated and task.stop_after_successes is None:
                 blocks.append(Paragraph(_if_truncated_right(task)))
-        return [*blocks, Paragraph(LEGEND)]
+        blocks.append(Paragraph(LEGEND))
+        blocks += grids.grid(data)
+        names = [task.spec.name for task in tasks]
+        for heading, draw in (
+            ("Accuracy against the token budget", charts.budgets),
+            ("Lengths and truncation", charts.lengths),
+            ("Diversity", charts.diversity),
+        ):
+            drawn = [block for name in names for block in draw(data, name)]
+            if heading == "Diversity":
+                drawn += charts.comparisons(data)
+            blocks += [Heading(heading), *drawn] if drawn else []
+        blocks += grids.graders(data)
+        return [*blocks, *([Bullets(data.notes)] if data.notes else [])]
 
 
 class LeaksSection:
@@ -124,7 +128,14 @@ class LeaksSection:
 
     def render(self, audit: Audit) -> Sequence[Block]:
         """Return the search, the problems found, the price of each kind and the checks."""
-        return [*self._search(audit), *leaks.prices(audit), *leaks.checks(audit)]
+        split = charts.dates(audit.checks)
+        return [
+            *self._search(audit),
+            *leaks.prices(audit),
+            *([Heading("Before and after the cutoff"), *split] if split else []),
+            *charts.gaps(audit.gaps),
+            *leaks.checks(audit),
+        ]
 
     def _search(self, audit: Audit) -> list[Block]:
         if audit.scan is None:
@@ -173,41 +184,12 @@ class EvidenceSection:
 
     def render(self, audit: Audit) -> Sequence[Block]:
         """Return the problems found with their first place in the traces."""
-        found = [f for f in audit.findings if f.status in FOUND and f.matches]
-        if not found:
-            return []
-        blocks: list[Block] = [
-            Table(
-                ("task", "problem", "status", "kind", "q", "places", "first place", "found by"),
-                tuple(
-                    (
-                        f.task,
-                        f.problem_id,
-                        f.status,
-                        ", ".join(part for part in (f.kind, f.channel) if part) or "-",
-                        "-" if f.q_value is None else f"{f.q_value:.2g}",
-                        str(f.n_matches),
-                        f"line {f.matches[0].row + 1} of {Path(f.matches[0].document).name}",
-                        f.detector,
-                    )
-                    for f in found
-                ),
-            )
-        ]
-        for finding in found[:MAX_EVIDENCE]:
-            match = finding.matches[0]
-            statement = audit.statements.get(f"{finding.task}/{finding.problem_id}", "")
-            blocks.append(Verbatim(f"Problem {finding.problem_id} of {finding.task}", statement))
-            blocks.append(
-                Verbatim(
-                    f"in {match.document}, line {match.row + 1}, {match.field}, characters "
-                    f"{match.document_span[0]} to {match.document_span[1]}",
-                    match.text,
-                )
-            )
-        if len(found) > MAX_EVIDENCE:
-            blocks.append(Paragraph(f"{len(found) - MAX_EVIDENCE} more stand in the audit file."))
-        return blocks
+        return self.draw(bare(audit))
+
+    def draw(self, data: ReportData) -> Sequence[Block]:
+        """Return the same, with links to the grid."""
+        found = evidence_of(data)
+        return [EvidenceList(found)] if found else []
 
 
 class MethodSection:
@@ -230,6 +212,10 @@ class MethodSection:
             ("preset", audit.spec.model.preset or "none"),
             ("system prompt", audit.spec.system_prompt or "none added"),
             ("graders", graders),
+            ("seeds", f"run seed {sampling.seed}; a problem's seed and a completion's follow"),
+            ("tasks", "; ".join(_task_source(task) for task in audit.run.tasks)),
+            ("detectors", ", ".join(dict.fromkeys(f.detector for f in audit.findings)) or "none"),
+            ("level of the intervals", level_name(audit.spec.level)),
             ("reasonbench", audit.reasonbench),
             ("made", audit.created.isoformat(timespec="seconds")),
             ("command", shlex.join(["reasonbench", *audit.command[1:]])),
@@ -249,6 +235,8 @@ class MethodSection:
                 "r-th success, pass@k is the unbiased estimate for that way of sampling, and "
                 "Chen's formula is used on the others alone."
             ),
+            Details("The rules of the verdict", (Bullets(tuple(verdicts.RULES.values())),)),
+            Heading("What this audit cannot know"),
             Bullets(audit.limits),
         ]
 
@@ -261,17 +249,11 @@ def _search_row(audit: Audit, task: TaskResult) -> tuple[str, ...]:
     return (task.spec.name, str(task.role or "-"), str(searched), str(len(found)), str(places))
 
 
-def _score_row(name: str, estimates: Sequence[Estimate]) -> tuple[str, ...]:
-    first = next((e for e in estimates if e.k == 1), None)
-    if first is None:
-        return (name, "0", "-", "-", "-")
-    return (
-        name,
-        str(first.n_problems),
-        percent(first.value),
-        interval(first.superpopulation),
-        interval(first.fixed),
-    )
+def _task_source(task: TaskResult) -> str:
+    spec = task.spec
+    parts = [spec.source, spec.revision, spec.split, f"digest {spec.content_digest or 'unknown'}",
+             f"licence {spec.license or 'not stated'}"]  # fmt: skip
+    return f"{spec.name} {spec.version} ({', '.join(part for part in parts if part)})"
 
 
 def _told(finding: ValidityFinding) -> str:

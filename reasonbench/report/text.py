@@ -76,6 +76,13 @@ def one_line(text: str, limit: int = 1000) -> str:
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
 
 
+def cut(text: str, limit: int) -> str:
+    """Return at most ``limit`` characters of ``text``, and how many more there are."""
+    if len(text) <= limit:
+        return text
+    return f"{text[:limit]}… ({len(text) - limit:,} more characters)"
+
+
 def visible(text: str) -> str:
     """Return ``text`` with characters that do not show replaced by ``<U+XXXX>``."""
     if text.isascii() and text.isprintable():

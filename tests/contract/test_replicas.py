@@ -277,8 +277,8 @@ def test_what_the_cluster_cannot_hold_is_refused(cluster, monkeypatch, tmp_path)
     refused = refuse(folder=str(tmp_path), replicas=3)
     assert refused.message.startswith("3 replicas with 1 CPU and 0 GPUs each do not fit")
     assert refused.hint.startswith("at most 2 fit")
-    monkeypatch.setattr(engines, "PLACING_SECONDS", 3.0)
     with opened(folder=str(tmp_path), replicas=2):
+        monkeypatch.setattr(engines, "PLACING_SECONDS", 3.0)
         refused = refuse(folder=str(tmp_path), replicas=1)
     assert refused.message == "the cluster had room for 0 of 1 replicas within 3 seconds"
 

@@ -101,3 +101,10 @@ def test_the_demos_report_names_every_planted_problem_and_where_it_stands(demo):
         assert name in flat
     assert "student_traces.jsonl.zst, line" in flat
     assert "of student_traces.jsonl.zst |" in flat
+
+
+def test_the_example_report_is_what_the_code_makes_today(demo, tmp_path):
+    from examples import assert_current
+
+    _, _, folder = demo
+    assert_current(folder / "d", tmp_path)

@@ -407,11 +407,11 @@ def test_a_program_that_replaces_the_helpers_gains_nothing(grader):
 
 @SANDBOX
 def test_a_library_that_is_not_there_is_missed_only_by_programs_that_use_it(grader):
-    prompt = "from sortedcontainers import SortedList\nimport math\n" + NODES
+    prompt = "from networkx import Graph\nimport math\n" + NODES
     doc = read("leetcode", leetcode(PLAIN, prompt=prompt))
     assert doc["tests"]["reference"] == doc["solution"]
     assert verdict(grader, doc, doc["solution"]) == "ok"
-    user = leetcode(PLAIN, prompt=prompt, solution="return list(SortedList(nums))[::-1]")
+    user = leetcode(PLAIN, prompt=prompt, solution="return list(Graph(nums))[::-1]")
     doc = read("leetcode", user)
     assert doc["solution"] and "reference" not in doc["tests"]  # it cannot be tried here
     assert verdict(grader, doc, doc["solution"]) == "runtime_error"

@@ -1,0 +1,656 @@
+"""The HTML report: nothing hostile leaves its place, nothing is loaded, all can be read back."""
+
+import base64
+import hashlib
+import html.parser
+import itertools
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from page_audits import PUBLIC, audited
+from page_payloads import MARKUP, PAYLOADS, hostile_audit
+from validity_runs import Drawn, make_run, problems_of, result_of
+
+from reasonbench.audit import assemble, read_audit, write_audit
+from reasonbench.errors import SpecError, StoreWriteError
+from reasonbench.records import FinishReason, Interval, Verdict
+from reasonbench.report import carried, markdown, page, svg
+from reasonbench.report.blocks import Bullets, Chart, Details, Heading, Paragraph, Table, Verbatim
+from reasonbench.report.collect import Source, collect
+from reasonbench.report.data import bare, portable
+from reasonbench.report.evidence import evidence_of, found_of, shared
+from reasonbench.report.templating import render as fill
+from reasonbench.report.templating import source, templates
+from reasonbench.report.text import percent, visible
+from reasonbench.report.verdicts import deciding_rule
+from reasonbench.results import (
+    FindingStatus,
+    FreshGap,
+    ModelCheck,
+    Role,
+    VerdictWord,
+)
+from reasonbench.results.gap import GapKind, GapRow, GapValue, ModelGap
+from reasonbench.specs import AuditSpec, Claim, ModelSpec
+
+ELEMENTS = {
+    *("html", "head", "meta", "title", "style", "script", "body", "header", "main", "footer"),
+    *("section", "nav", "article", "div", "span", "p", "a", "ul", "li", "h1", "h2", "h3", "h4"),
+    *("table", "caption", "thead", "tbody", "tr", "th", "td", "pre", "details", "summary"),
+    *("figure", "figcaption", "blockquote", "dl", "dt", "dd", "mark", "b", "i", "small", "button"),
+    *("svg", "desc", "g", "path", "polyline", "polygon", "rect", "text"),
+}
+ATTRIBUTES = {
+    *("lang", "charset", "http-equiv", "content", "name", "id", "class", "href", "role"),
+    *("tabindex", "aria-label", "aria-labelledby", "aria-pressed", "scope", "title", "hidden"),
+    *("type", "viewbox", "d", "x", "y", "width", "height", "points"),
+}
+LONG = 1_000_000
+
+
+class Seen(html.parser.HTMLParser):
+    """What a page holds, as a parser reads it."""
+
+    def __init__(self, text):
+        super().__init__(convert_charrefs=True)
+        self.tags, self.ids, self.links, self.classes, self.metas = [], [], [], set(), []
+        self.raw, self.text, self._in = {}, [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        values = dict(attributes)
+        self.ids += [values["id"]] if "id" in values else []
+        self.links += [values["href"]] if "href" in values else []
+        self.classes |= set((values.get("class") or "").split())
+        self.metas += [values] if tag == "meta" else []
+        if tag in ("style", "script"):
+            self._in = [values.get("type", tag)]
+
+    def handle_endtag(self, tag):
+        if tag in ("style", "script"):
+            self._in = []
+
+    def handle_data(self, data):
+        if self._in:
+            self.raw[self._in[0]] = self.raw.get(self._in[0], "") + data
+        else:
+            self.text.append(data)
+
+    @property
+    def shown(self):
+        return "".join(self.text)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    audited(folder / "a")
+    audited(folder / "b", model="tooth-1b", leaked=0, seed=1)
+    hostile_audit(folder / "h")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def data(runs):
+    return collect(Source.load(runs / "a"), [Source.load(runs / "b")])
+
+
+@pytest.fixture(scope="module")
+def hostile(runs):
+    return collect(Source.load(runs / "h"))
+
+
+@pytest.fixture(scope="module", params=["a", "h"])
+def text(request, data, hostile):
+    return page.render({"a": data, "h": hostile}[request.param]).html
+
+
+@pytest.fixture(scope="module")
+def seen(text):
+    return Seen(text)
+
+
+def test_a_page_holds_no_element_and_no_attribute_but_our_own(seen):
+    assert {tag for tag, _ in seen.tags} <= ELEMENTS
+    assert {name for _, values in seen.tags for name in values} - ATTRIBUTES <= {
+        "data-sort",
+        "data-number",
+        "data-difficulty",
+        "data-date",
+        "data-family",
+    }
+    assert "pwned" not in seen.classes
+    assert all(link.startswith("#") for link in seen.links)
+
+
+def test_the_parser_of_the_standard_sees_the_same_elements(text, seen):
+    html5lib = pytest.importorskip("html5lib")
+    parser = html5lib.HTMLParser(tree=html5lib.getTreeBuilder("etree"))
+    tree = parser.parse(text)
+    assert parser.errors == []
+    names = [e.tag.rpartition("}")[2].lower() for e in tree.iter() if isinstance(e.tag, str)]
+    assert sorted(names) == sorted(tag for tag, _ in seen.tags)
+
+
+def test_every_hostile_text_is_shown_as_it_is(hostile):
+    seen = Seen(page.render(hostile).html)
+    flat = " ".join(seen.shown.split())
+    for text in PAYLOADS:
+        assert " ".join(visible(text[:300]).split()) in flat
+
+
+def test_nothing_invisible_stands_in_the_file(text):
+    assert [c for c in set(text) if c != "\n" and visible(c) != c] == []
+
+
+def test_the_policy_allows_this_style_and_this_script_alone(seen):
+    (policy,) = [m["content"] for m in seen.metas if m.get("http-equiv")]
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    assert rules["default-src"] == rules["base-uri"] == rules["form-action"] == "'none'"
+    for name, tag in (("style-src", "style"), ("script-src", "script")):
+        digest = base64.b64encode(hashlib.sha256(seen.raw[tag].encode()).digest()).decode()
+        assert rules[name] == f"'sha256-{digest}'"
+    assert set(rules) == {
+        "default-src",
+        "style-src",
+        "script-src",
+        "img-src",
+        "base-uri",
+        "form-action",
+    }
+
+
+def test_the_script_never_makes_markup_of_text_and_the_style_loads_nothing():
+    for word in ("innerHTML", "outerHTML", "insertAdjacent", "document.write", "eval", "Function("):
+        assert word not in source("page.js")
+    assert not re.search(r"url\(|@import|expression", source("page.css"))
+    for file in templates().glob("*.j2"):
+        assert not re.search(r"\|\s*safe|\bon[a-z]+=|style=", file.read_text()), file.name
+
+
+def test_ids_are_unique_and_every_link_leads_somewhere(seen):
+    assert len(seen.ids) == len(set(seen.ids))
+    assert {link[1:] for link in seen.links} <= set(seen.ids)
+
+
+def test_every_chart_has_a_name_a_description_and_a_table(text):
+    figures = re.findall(r"<figure>.*?</figure>", text, re.DOTALL)
+    drawn = [figure for figure in figures if "<svg" in figure]
+    assert len(drawn) == text.count("<svg") > 2
+    for figure in drawn:
+        assert re.search(r'<svg role="img"[^>]*>\s*<title>[^<]+</title>\s*<desc>[^<]+<', figure)
+        assert "<table" in figure
+
+
+def test_the_page_carries_its_data_and_reads_it_back(data, hostile, tmp_path):
+    for number, each in enumerate((data, hostile)):
+        file = page.write(each, tmp_path / f"{number}.html")
+        assert carried.read(file) == each
+        assert [p.name for p in tmp_path.iterdir() if p.is_dir()] == []
+        assert page.render(carried.read(file)).html == file.read_text()
+        assert markdown.render(carried.read(file)) == markdown.render(each)
+
+
+def test_no_character_of_the_data_can_end_its_script(hostile):
+    seen = Seen(page.render(hostile).html)
+    assert not set("<>&") & set(seen.raw["application/json"])
+    found = msgspec.json.decode(seen.raw["application/json"])
+    assert MARKUP[1] in found["data"]["audit"]["statements"].values()
+
+
+def test_the_first_screen_holds_the_verdict_its_numbers_and_the_strongest_evidence(data):
+    seen = Seen(page.render(data).html)
+    start = seen.shown[: seen.shown.index("Contents")] + seen.shown
+    card = start[: start.index("What would change it")]
+    audit = data.audit
+    assert "INFLATED" in card
+    for estimates in (audit.run.tasks[0].estimates, audit.benchmarks[0].clean):
+        assert percent(estimates[0].value) in card
+    assert "claimed" in card
+    assert "fresh" in card
+    assert found_of(data)[0].matches[0].text[:60] in card
+    assert "reasonbench audit tooth-7b" in start[: start.index("Validity")]
+
+
+def test_the_pieces_of_evidence_lead_to_their_problems_and_back(data):
+    text = page.render(data).html
+    assert text.count('<article class="ev"') == len(evidence_of(data)) == 6
+    first = evidence_of(data)[0]
+    assert f'href="#p-{first.problem_number}"' in text
+    assert data.problems[first.problem_number - 1].id == first.problem_id
+    assert "why this may be a false positive" in text
+
+
+def test_a_machines_folders_stand_nowhere(runs, data, tmp_path):
+    audit = read_audit(runs / "a")
+    documents = (str(tmp_path / "x" / "t.jsonl"), str(tmp_path / "y" / "t.jsonl"), "rel/t.jsonl")
+    moved = msgspec.structs.replace(
+        audit,
+        command=("/usr/bin/reasonbench", "audit", "m", f"--traces={documents[0]}", documents[1]),
+        spec=msgspec.structs.replace(audit.spec, traces=documents),
+        scan=msgspec.structs.replace(audit.scan, documents=documents),
+    )
+    found = portable(moved)
+    assert found.scan.documents == ("x/t.jsonl", "y/t.jsonl", "rel/t.jsonl")
+    assert found.command[3:] == ("--traces=t.jsonl", "t.jsonl")
+    assert str(tmp_path).encode() not in msgspec.json.encode(found)
+    text = page.render(data).html
+    assert str(runs) not in text
+
+
+def test_a_line_of_a_megabyte_is_cut_and_said_to_be(runs):
+    audit = read_audit(runs / "a")
+    finding = next(f for f in audit.findings if f.matches)
+    match = msgspec.structs.replace(finding.matches[0], text="<" * LONG)
+    long = msgspec.structs.replace(
+        audit,
+        findings=(msgspec.structs.replace(finding, matches=(match,)),),
+        statements={f"{finding.task}/{finding.problem_id}": "x" * LONG},
+        limits=("&" * LONG,),
+    )
+    text = page.render(bare(long)).html
+    body = re.sub(r'<script type="application/json".*?</script>', "", text, flags=re.DOTALL)
+    assert len(body) < 100_000
+    assert body.count(f"({LONG - 3000:,} more characters)") == 2
+
+
+def test_lone_surrogates_are_shown_by_their_code_points(runs):
+    audit = read_audit(runs / "a")
+    odd = msgspec.structs.replace(audit, limits=("a \ud800 b",))
+    assert "a \\<U+D800\\> b" in markdown.render(bare(odd))
+    assert "&lt;U+D800&gt;" in Paragraph("a \ud800 b").html()
+
+
+BLOCKS = {
+    "paragraph": Paragraph,
+    "heading": Heading,
+    "bullets": lambda t: Bullets((t, t)),
+    "table": lambda t: Table((t, t), ((t, t),), t),
+    "verbatim": lambda t: Verbatim(t, t),
+    "details": lambda t: Details(t, (Paragraph(t),)),
+    "chart": lambda t: Chart(
+        t,
+        svg.lines(t, t, [svg.Series(t, [svg.Mark(1, 0.5), svg.Mark(2, 0.6)], 0)],
+                  svg.log_axis(t, [1, 2]), svg.share_axis(t)),
+        Table((t,), ((t,),)), "", t,
+    ),
+    "ranges": lambda t: Chart(
+        t, svg.ranges(t, t, [svg.Range(t, 0.5, 0.1, 0.9, 0)], svg.share_axis(t)),
+        Table((t,), ((t,),)),
+    ),
+    "bars": lambda t: Chart(
+        t, svg.bars(t, t, [svg.Stack(t, [1, 2], 0)], [t, t, t], x=t, y=t), Table((t,), ((t,),)),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_no_block_lets_a_hostile_text_become_markup(name):
+    expected = [tag for tag, _ in Seen(str(BLOCKS[name]("harmless").html())).tags]
+    for text in PAYLOADS:
+        seen = Seen(str(BLOCKS[name](text).html()))
+        assert [tag for tag, _ in seen.tags] == expected, text
+        assert {a for _, values in seen.tags for a in values} <= ATTRIBUTES, text
+        assert "pwned" not in seen.classes
+
+
+class Old:
+    """A section of a stranger who knows Markdown alone."""
+
+    title = "An <old> part"
+
+    def render(self, audit):
+        class Block:
+            def markdown(self):
+                return "| **bold** <b>x</b> |"
+
+        return [Block(), Paragraph("a paragraph")]
+
+
+def test_a_block_that_knows_markdown_alone_is_shown_as_it_is(data):
+    text = page.render(data, parts=[Old()]).html
+    assert "<pre>\n| **bold** &lt;b&gt;x&lt;/b&gt; |</pre>" in text.replace("<pre>\n\n", "<pre>\n")
+    assert "<p>a paragraph</p>" in text
+    assert "An &lt;old&gt; part" in text
+
+
+def test_a_strangers_section_stands_in_both_forms_after_ours(data):
+    for text in (Seen(page.render(data).html).shown, markdown.render(data)):
+        assert text.index("A stranger's part") > text.index("Method and limits")
+        assert "written by a stranger" in text
+
+
+def test_a_template_refuses_a_value_that_is_not_there():
+    with pytest.raises(TypeError, match="nothing to print"):
+        fill("paragraph", text=None)
+    with pytest.raises(Exception, match="text"):
+        fill("paragraph")
+
+
+def parts_of(folder):
+    return sorted(p.name for p in folder.iterdir())
+
+
+def test_evidence_that_does_not_fit_goes_into_a_folder_and_is_read_from_there(data, tmp_path):
+    file = tmp_path / "r.html"
+    whole = len(page.render(data).html)
+    page.write(data, file, limit=whole + 3_000)
+    text, folder = file.read_text(), tmp_path / "r.evidence"
+    kept = text.count('<article class="ev"')
+    assert 0 < kept < 6
+    assert len(text.encode()) < whole
+    assert parts_of(folder) == ["data.json", f"evidence-{kept + 1}-6.html"]
+    seen = Seen(text)
+    assert f"r.evidence/evidence-{kept + 1}-6.html" in seen.links
+    assert f"{6 - kept} more pieces of evidence do not fit" in seen.shown
+    beside = Seen((folder / f"evidence-{kept + 1}-6.html").read_text())
+    assert [i for i in beside.ids if re.fullmatch(r"ev-\d+", i)] == [
+        f"ev-{i}" for i in range(kept + 1, 7)
+    ]
+    assert carried.read(file) == data
+
+
+def test_a_page_without_its_folder_says_what_is_missing_and_another_folder_is_refused(
+    data, tmp_path
+):
+    file = tmp_path / "r.html"
+    page.write(data, file, limit=1)
+    whole = tmp_path / "r.evidence" / "data.json"
+    text = whole.read_bytes()
+    whole.write_bytes(text + b" ")
+    with pytest.raises(SpecError, match="is not the data that"):
+        carried.read(file)
+    whole.unlink()
+    found = carried.read(file)
+    assert found.notes[-1].startswith("6 pieces of evidence stood in the folder r.evidence")
+    assert evidence_of(found) == ()
+    assert found.audit.verdicts == data.audit.verdicts
+
+
+def test_a_report_that_fits_again_clears_its_own_folder_alone(data, tmp_path):
+    file = tmp_path / "r.html"
+    page.write(data, file, limit=1)
+    page.write(data, file)
+    assert parts_of(tmp_path) == ["r.html"]
+    page.write(data, file, limit=1)
+    (tmp_path / "r.evidence" / "mine.txt").write_text("kept")
+    page.write(data, file)
+    assert parts_of(tmp_path / "r.evidence") == ["mine.txt"]
+
+
+def test_a_page_that_cannot_be_written_leaves_the_old_one(data, tmp_path):
+    (tmp_path / "r.html").mkdir()
+    with pytest.raises(StoreWriteError, match=r"r\.html cannot be written"):
+        page.write(data, tmp_path / "r.html")
+    assert parts_of(tmp_path) == ["r.html"]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (b"<p>no report</p>", "holds no data"),
+        (carried.OPENING + b"{}" + carried.CLOSING, "is not a report's"),
+        (carried.OPENING + b"[" * 5000 + carried.CLOSING, "is not a report's"),
+        (carried.OPENING + b"\xff" + carried.CLOSING, "is not a report's"),
+        (carried.OPENING * 2, "holds no data"),
+    ],
+)
+def test_what_is_no_report_is_refused_in_a_sentence(text, why, tmp_path):
+    (tmp_path / "x.html").write_bytes(text)
+    with pytest.raises(SpecError, match=why):
+        carried.read(tmp_path / "x.html")
+
+
+def test_data_of_another_schema_and_a_file_too_large_are_refused(data, tmp_path, monkeypatch):
+    file = page.write(msgspec.structs.replace(data, schema_version=99), tmp_path / "x.html")
+    with pytest.raises(SpecError, match="schema version 99"):
+        carried.read(file)
+    monkeypatch.setattr(carried, "MAX_READ", 1000)
+    with pytest.raises(SpecError, match="more than 1,000 bytes"):
+        carried.read(file)
+
+
+def test_a_bare_run_an_audit_alone_and_a_run_without_traces_have_a_report(runs, tmp_path):
+    make_run(tmp_path / "run")
+    run = collect(Source.load(tmp_path / "run"))
+    text = Seen(page.render(run).html).shown
+    assert "no teacher traces were searched" in text
+    assert "Accuracy against the token budget" in text
+    (tmp_path / "audit.json").write_bytes((runs / "a" / "audit.json").read_bytes())
+    alone = collect(Source.load(tmp_path / "audit.json"))
+    text = Seen(page.render(alone).html).shown
+    assert "only its audit was given, without the run directory" in text
+    assert "Accuracy against the token budget" not in text
+    assert "Problem by problem" in text
+    assert [t.curve for t in alone.models[0].tasks] == [
+        t.curve for t in collect(Source.load(runs / "a")).models[0].tasks
+    ]
+
+
+def test_an_audits_file_beside_its_run_shows_the_completions_too(runs):
+    given_run, given_file = (
+        collect(Source.load(p)) for p in (runs / "a", runs / "a" / "audit.json")
+    )
+    assert given_run == given_file
+    assert collect(Source.of(read_audit(runs / "a"))) == given_run
+
+
+def test_an_invalid_run_says_so_in_its_card_and_its_tables(tmp_path):
+    def cut(problem, index):
+        return Drawn(
+            finish=FinishReason.LENGTH,
+            n_tokens=1000,
+            verdict=Verdict.INCORRECT,
+            reason="truncated",
+            answer=None,
+        )
+
+    make_run(tmp_path / "run", cut, problems=problems_of("cut", 12))
+    result = result_of(tmp_path / "run")
+    tasks = tuple(msgspec.structs.replace(t, role=Role.PUBLIC) for t in result.tasks)
+    audit = assemble(
+        AuditSpec(model=ModelSpec(id="m"), public=("cut",), n=8),
+        msgspec.structs.replace(result, tasks=tasks),
+        [],
+    )
+    write_audit(audit, tmp_path / "run")
+    text = page.render(collect(Source.load(tmp_path / "run"))).html
+    assert 'class="card v-invalid"' in text
+    assert "INVALID: the numbers of cut are no scores." in text
+    assert "INVALID: cut: 12 problems" in text
+    assert "rule 1" in text
+
+
+def test_models_beside_it_stand_in_the_curves_the_grid_and_the_comparison(data):
+    assert [m.label for m in data.models] == ["tooth-7b", "tooth-1b"]
+    shown = Seen(page.render(data).html).shown
+    assert "Collapse of diversity against tooth-1b" in shown
+    assert "The models beside it" in shown
+    assert data.models[1].tasks[0].curve != data.models[0].tasks[0].curve
+    flat = markdown.render(data).replace("\\", "")
+    assert "| task | problem | found | tooth-7b | tooth-1b |" in flat
+
+
+def test_two_models_of_one_name_are_told_apart_and_what_has_no_run_is_said(runs, tmp_path):
+    (tmp_path / "audit.json").write_bytes((runs / "a" / "audit.json").read_bytes())
+    found = collect(Source.load(runs / "a"), [Source.load(tmp_path / "audit.json")])
+    assert [m.label for m in found.models] == ["tooth-7b (1)", "tooth-7b (2)"]
+    assert any("not compared problem by problem" in note for note in found.notes)
+    assert found.comparisons == ()
+
+
+def test_claims_are_marks_in_the_curve_and_rows_in_the_card(runs):
+    audit = read_audit(runs / "a")
+    claim = Claim(task=PUBLIC, metric="pass@1", value=0.987, n=4)
+    spec = msgspec.structs.replace(
+        audit.spec, model=msgspec.structs.replace(audit.spec.model, claims=(claim,))
+    )
+    again = assemble(
+        spec, audit.run, [], findings=audit.findings, scan=audit.scan, checks=audit.checks
+    )
+    text = page.render(collect(Source(again, runs / "a"))).html
+    assert "claimed: 98.7% pass@1" in text
+    assert '<th scope="row">claimed (pass@1)</th>' in text
+    assert 'class="mark cross"' in text
+
+
+def test_the_split_by_date_and_the_fresh_gap_are_drawn(data):
+    text = page.render(data).html
+    assert "Before and after the cutoff: olympiad_public" in text
+    span = Interval(low=0.1, high=0.3)
+    row = GapRow(
+        kind=GapKind.PUBLIC,
+        values=(
+            GapValue(k=1, value=0.2, interval=span, method="m", n_first=9, n_second=9),
+            GapValue(k=2, value=None, interval=None, method="m", n_first=0, n_second=0),
+        ),
+        shows="this",
+        cannot_show="that",
+    )
+    model = ModelGap(model="m", runs=("/home/x/runs/r",), public=(), fresh=(), rows=(row,))
+    gap = FreshGap(
+        public=PUBLIC, fresh="f", control=None, reference=None, level=0.9, models=(model,)
+    )
+    audit = portable(msgspec.structs.replace(data.audit, gaps=(gap,)))
+    text = page.render(bare(audit)).html
+    assert "Public against fresh problems" in text
+    assert "+10.0 to +30.0" in text
+    assert "/home" not in text
+
+
+def check(status):
+    return ModelCheck(
+        detector="completion/1", task=PUBLIC, measure="m", status=status, value=None, level=0.95,
+        details={}, sentence="s", cannot_show="c",
+    )  # fmt: skip
+
+
+def test_the_rule_that_decided_is_named(data):
+    audit, benchmark = data.audit, data.audit.benchmarks[0]
+    line = audit.verdicts[0]
+    replace = msgspec.structs.replace
+    clean = replace(benchmark, n_contaminated=0)
+    gap = next(d for d in benchmark.differences if d.name == "public - heldout" and d.k == 1)
+
+    def held(low):
+        other = replace(gap, interval=Interval(low=low, high=0.9))
+        return replace(clean, differences=(other,))
+
+    unsure = replace(line, verdict=VerdictWord.INCONCLUSIVE)
+    suspect = replace(audit, checks=(check(FindingStatus.SUSPECT),))
+    assert [
+        deciding_rule(audit, replace(line, verdict=word), benchmark)
+        for word in ("INVALID", "INFLATED", "UNSUPPORTED", "SUPPORTED")
+    ] == [1, 2, 3, 7]
+    assert deciding_rule(audit, unsure, benchmark) == 2
+    assert deciding_rule(audit, unsure, replace(clean, differences=())) == 8
+    assert deciding_rule(audit, unsure, held(0.01)) == 4
+    assert deciding_rule(suspect, unsure, held(-0.1)) == 6
+    assert deciding_rule(replace(audit, checks=()), unsure, held(-0.1)) == 8
+
+
+WORDS = st.lists(st.sampled_from(["a", "B", "12", "+", "<b>", "\u4e2d", " ", "\n"]), max_size=30)
+
+
+@settings(deadline=None)
+@given(WORDS, WORDS)
+def test_marked_texts_are_the_texts_and_the_marks_are_the_same_on_both_sides(one, other):
+    left, right = " ".join(one), " ".join(other)
+    sides = shared(left, right)
+    assert tuple("".join(s.text for s in side) for side in sides) == (left, right)
+    marked = [{s.mark: s.text for s in side if s.mark} for side in sides]
+    assert marked[0].keys() == marked[1].keys()
+    for number, text in marked[0].items():
+        fold = [re.findall(r"\w+|[^\w\s]", t.casefold()) for t in (text, marked[1][number])]
+        assert fold[0] == fold[1]
+
+
+def test_numbers_that_differ_are_left_unmarked():
+    left, right = shared("If 12 cogs turn one big wheel", "If 99 cogs turn one big wheel")
+    assert [s.text for s in left if s.mark] == ["cogs turn one big wheel"]
+    assert [s.text for s in right if not s.mark] == ["If 99 "]
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 2**40), min_size=1, max_size=9))
+def test_a_logarithmic_axis_holds_all_its_values_and_few_ticks(values):
+    axis = svg.log_axis("k", values)
+    assert all(0 <= axis.at(v) <= 1 for v in values)
+    assert len(axis.ticks) <= 10
+    assert all(a[0] < b[0] for a, b in itertools.pairwise(axis.ticks))
+
+
+@settings(deadline=None)
+@given(st.floats(0, 1e12))
+def test_an_axis_of_numbers_reaches_its_highest(value):
+    axis = svg.number_axis("y", value)
+    assert axis.high >= value
+    assert 2 <= len(axis.ticks) <= 7
+
+
+@given(st.lists(st.none() | st.floats(0, 1), max_size=9))
+def test_a_sparkline_has_a_character_for_each_value(values):
+    line = svg.sparkline(values)
+    assert len(line) == len(values)
+    assert [c == " " for c in line] == [v is None for v in values]
+
+
+def test_the_commands_html_and_markdown_are_those_of_the_page_that_it_carries(runs, cli):
+    done = cli("report", runs / "a", "--compare", runs / "b", "--html", "1.html", "--md", "1.md")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == "report: 1.html\nreport: 1.md\n"
+    again = cli("report", "--from", "1.html", "--html", "2.html", "--md", "2.md")
+    assert again.returncode == 0, again.stderr
+    for ending in ("html", "md"):
+        first, second = (Path(f"{i}.{ending}").read_text() for i in (1, 2))
+        assert first == second
+    named = cli("report", runs / "a", runs / "b", "--html", "3.html")
+    assert named.returncode == 0, named.stderr
+    assert Path("3.html").read_text() == Path("1.html").read_text()
+
+
+def test_an_audit_comes_through_a_pipe(runs, tmp_path):
+    text = (runs / "a" / "audit.json").read_bytes()
+    command = [sys.executable, "-m", "reasonbench", "report", "-"]
+    done = subprocess.run(
+        [*command, "--html", "o.html"], cwd=tmp_path, input=text, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert carried.read(tmp_path / "o.html").audit == portable(read_audit(runs / "a"))
+    for bad, why in ((b"", "stdin is not an audit"), (b"{}", "stdin is not an audit")):
+        with pytest.raises(SpecError, match=why):
+            Source.decode(bad, 100)
+    with pytest.raises(SpecError, match="more than 3 bytes"):
+        Source.decode(b"{{{{", 3)
+
+
+@pytest.mark.parametrize(
+    ("args", "why"),
+    [
+        ([], "name an audit or a run"),
+        (["a", "--open"], "--open opens the HTML file"),
+        (["a", "--html", "x", "--md", "./x"], "both name"),
+        (["a", "--from", "x.html"], "name no run beside it"),
+        (["-", "-"], "stdin holds one audit"),
+        (["nowhere", "--html", "x"], "nowhere"),
+        (["--from", "nowhere.html"], "there is no file nowhere.html"),
+        (["a", "--html", "a/audit.json"], "--html a/audit.json would be written over"),
+        (["a", "--html", "a/run.sqlite"], "--html a/run.sqlite would be written over"),
+        (["--from", "x.html", "--html", "x.html"], "--html x.html would be written over"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_before_anything_is_written(args, why, runs, warm):
+    kept = {p.name: p.read_bytes() for p in (runs / "a").iterdir() if p.is_file()}
+    done = warm("report", *args, cwd=runs)
+    assert done.returncode == 2
+    assert why in done.stderr
+    assert kept == {p.name: p.read_bytes() for p in (runs / "a").iterdir() if p.is_file()}
+    assert not (runs / "x").exists()
