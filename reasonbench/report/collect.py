@@ -77,11 +77,10 @@ class Source:
     def of(cls, audit: Audit) -> "Source":
         """Take the run directory that an audit names, where it still is of what that holds."""
         directory = Path(audit.run.path)
-        if not (directory / STORE_FILE).is_file():
-            return cls(audit, None)
         try:
-            held = load_audit(directory).run == audit.run
-        except ReasonbenchError:
+            there = (directory / STORE_FILE).is_file()
+            held = there and load_audit(directory).run == audit.run
+        except (ReasonbenchError, OSError):  # gone, unreadable, or no path at all
             held = False
         return cls(audit, directory if held else None)
 

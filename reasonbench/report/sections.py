@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from reasonbench.presets import PRESETS
 from reasonbench.protocols import Block
 from reasonbench.records import Estimate
 from reasonbench.report import charts, grids, leaks, verdicts
@@ -209,7 +210,7 @@ class MethodSection:
             ("engine", f"{engine.engine}, {engine.dtype} ({versions})"),
             ("engine settings", _pairs(engine.settings)),
             ("sampling", _pairs(msgspec.to_builtins(sampling))),
-            ("preset", audit.spec.model.preset or "none"),
+            ("preset", _preset(audit.spec.model.preset)),
             ("system prompt", audit.spec.system_prompt or "none added"),
             ("graders", graders),
             ("seeds", f"run seed {sampling.seed}; a problem's seed and a completion's follow"),
@@ -247,6 +248,13 @@ def _search_row(audit: Audit, task: TaskResult) -> tuple[str, ...]:
     searched = sum(f.status is not FindingStatus.NOT_CHECKED for f in mine)
     places = sum(f.n_matches for f in found)
     return (task.spec.name, str(task.role or "-"), str(searched), str(len(found)), str(places))
+
+
+def _preset(name: str | None) -> str:
+    preset = next((p for p in PRESETS if p.name == name), None)
+    if preset is None:
+        return name or "none"
+    return f"{preset.name} ({preset.card}: {preset.source})"
 
 
 def _task_source(task: TaskResult) -> str:

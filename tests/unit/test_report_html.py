@@ -4,9 +4,11 @@ import base64
 import hashlib
 import html.parser
 import itertools
+import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import msgspec
@@ -17,8 +19,10 @@ from page_audits import PUBLIC, audited
 from page_payloads import MARKUP, PAYLOADS, hostile_audit
 from validity_runs import Drawn, make_run, problems_of, result_of
 
+from reasonbench import plugins
 from reasonbench.audit import assemble, read_audit, write_audit
 from reasonbench.errors import SpecError, StoreWriteError
+from reasonbench.graders.exact import ExactGrader
 from reasonbench.records import FinishReason, Interval, Verdict
 from reasonbench.report import carried, markdown, page, svg
 from reasonbench.report.blocks import Bullets, Chart, Details, Heading, Paragraph, Table, Verbatim
@@ -38,6 +42,7 @@ from reasonbench.results import (
 )
 from reasonbench.results.gap import GapKind, GapRow, GapValue, ModelGap
 from reasonbench.specs import AuditSpec, Claim, ModelSpec
+from reasonbench.store import Store
 
 ELEMENTS = {
     *("html", "head", "meta", "title", "style", "script", "body", "header", "main", "footer"),
@@ -628,6 +633,9 @@ def test_an_audit_comes_through_a_pipe(runs, tmp_path):
     for bad, why in ((b"", "stdin is not an audit"), (b"{}", "stdin is not an audit")):
         with pytest.raises(SpecError, match=why):
             Source.decode(bad, 100)
+    audit = read_audit(runs / "a")
+    odd = msgspec.structs.replace(audit, run=msgspec.structs.replace(audit.run, path="x" * 5000))
+    assert Source.decode(msgspec.json.encode(odd), 10**9).directory is None
     with pytest.raises(SpecError, match="more than 3 bytes"):
         Source.decode(b"{{{{", 3)
 
@@ -654,3 +662,79 @@ def test_what_cannot_be_done_is_refused_before_anything_is_written(args, why, ru
     assert why in done.stderr
     assert kept == {p.name: p.read_bytes() for p in (runs / "a").iterdir() if p.is_file()}
     assert not (runs / "x").exists()
+
+
+def test_the_method_names_a_presets_source_and_each_tasks_licence(data):
+    replace = msgspec.structs.replace
+    audit = data.audit
+    task = audit.run.tasks[0]
+    audit = replace(
+        audit,
+        spec=replace(audit.spec, model=replace(audit.spec.model, preset="qwq")),
+        run=replace(
+            audit.run, tasks=(replace(task, spec=replace(task.spec, license="CC-BY-4.0")),)
+        ),
+    )
+    text = page.render(replace(data, audit=audit)).html
+    assert "usage guidelines: never greedy" in text
+    assert "licence CC-BY-4.0" in text
+    assert "Chen et al. (2021)" in text
+
+
+def test_the_grid_has_a_row_a_problem_with_what_it_sorts_by(data):
+    text = page.render(data).html
+    rows = re.findall(r'<tr data-number="(\d+)" data-difficulty="([\d.]+)" data-date="([^"]*)"'
+                      r' data-family="([^"]*)"', text)  # fmt: skip
+    assert len(rows) == len(data.problems) == 48
+    for number, difficulty, date, family in rows:
+        problem = data.problems[int(number) - 1]
+        assert (date, family) == (problem.published.isoformat(), problem.family)
+        task = next(t for t in data.models[0].tasks if t.task == problem.task)
+        counts = next(c for c in task.problems if c.problem_id == problem.id)
+        assert float(difficulty) == pytest.approx(1 - counts.c / counts.n, abs=1e-4)
+    assert text.count('class="found"') == 6
+
+
+def test_graders_that_differ_on_the_same_completions_are_counted(tmp_path):
+    make_run(tmp_path / "run", count=6, n=4)
+    second = plugins.GRADERS.load("math").identity
+    with Store.create(tmp_path / "run", must_exist=True) as store:
+        plan = store.latest_plan()
+        items, problems = list(store.items(plan.digest())), list(store.problems(plan.digest()))
+        grades = [g for g, _ in store.grades(plan.digest(), {"t": ExactGrader.identity})]
+        right = next(g.key for g in grades if g.verdict is Verdict.CORRECT)
+        other = store.add_plan(
+            msgspec.structs.replace(plan, graders={"t": "math"}), problems, items
+        )
+        store.add_grades(
+            other,
+            [
+                msgspec.structs.replace(
+                    g, grader=second, verdict=Verdict.INCORRECT if g.key == right else g.verdict
+                )
+                for g in grades
+            ],
+        )
+        store.add_plan(plan, problems, items)
+    data = collect(Source.load(tmp_path / "run"))
+    (found,) = data.disagreements
+    assert (found.n_both, found.only_first, found.only_second) == (24, 1, 0)
+    assert found.second == second
+    text = Seen(page.render(data).html).shown
+    assert "judged the same 24 completions" in text
+    assert "differs on 1: 1 are right by" in text
+
+
+def test_open_hands_the_file_to_the_systems_browser(runs, tmp_path, warm):
+    opener = tmp_path / "xdg-open"
+    opener.write_text('#!/bin/sh\necho "$1" >> opened\n')
+    opener.chmod(0o755)
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = warm(
+        "report", runs / "a" / "audit.json", "--html", "o.html", "--open", cwd=tmp_path, env=env
+    )
+    assert done.returncode == 0, done.stderr
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "opened").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert (tmp_path / "opened").read_text() == f"{tmp_path / 'o.html'}\n"
