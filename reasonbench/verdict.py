@@ -7,7 +7,7 @@ The first rule that holds decides:
    check of the run found that their scores are none (``reasonbench.validity``).
 2. Problems stand in the traces: INFLATED where pass@1 on them exceeds that on the other
    problems by more than chance; where all of them stand there, where it exceeds that on
-   held-out problems by more than chance. INCONCLUSIVE otherwise.
+   held-out problems by more than chance. INCONCLUSIVE otherwise, unless rule 3 holds.
 3. UNSUPPORTED: a published score lies above the measured interval.
 4. None was found, but pass@1 exceeds that on held-out problems by more than chance:
    INCONCLUSIVE, for something made the public problems easier.

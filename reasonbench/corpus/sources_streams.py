@@ -4,6 +4,7 @@ What the magic bytes say counts, not the name.  A stream that is damaged or cut 
 that stands before the damage, then raises ``DamagedError``.
 """
 
+import abc
 import zlib
 from typing import IO, Any, Protocol
 
@@ -54,7 +55,7 @@ class PlainStream:
         return size
 
 
-class _Unpacking:
+class _Unpacking(abc.ABC):
     """A compressed stream: frames one after another, each ending where it says."""
 
     STEP: int
@@ -88,9 +89,9 @@ class _Unpacking:
         packed, self._packed = self._packed, b""
         return packed
 
+    @abc.abstractmethod
     def _fill(self) -> bool:
         """Unpack a little; return False at the end."""
-        raise NotImplementedError
 
 
 class ZstdStream(_Unpacking):

@@ -62,6 +62,7 @@ def _pass(name: str, k: int | None) -> Metric:
             )
         counts = [(c.problem_id, c.n, c.c) for c in task.problems]
         if rule.max_tokens is not None:
+            _require_tokens(subject, task)
             counts = [
                 (problem, len(draws), sum(_within(d, rule.max_tokens) for d in draws))
                 for problem, draws in subject.draws(task.spec.name).items()
@@ -71,6 +72,26 @@ def _pass(name: str, k: int | None) -> Metric:
         return {problem: float(row[0]) for problem, row in zip(names, found, strict=True)}
 
     return Metric(name, k, higher=True, values=values)
+
+
+def _require_tokens(subject: Subject, task: TaskResult) -> None:
+    """What tells no length would count as too long, and say nothing."""
+    untold = sum(not d.n_tokens for ds in subject.draws(task.spec.name).values() for d in ds)
+    if untold:
+        raise SpecError(
+            f"{untold} completions of {task.spec.name} in {subject.name} do not tell their tokens, "
+            "and a rule with max_tokens needs them",
+            hint="leave max_tokens out",
+        )
+
+
+def _require(subject: Subject, setting: str, what: str, metric: str) -> None:
+    """Refuse a metric that an imported log does not tell, and would be 0 by that."""
+    if subject.audit.run.engine.settings.get(setting, True) is False:
+        raise SpecError(
+            f"{subject.name} was imported from a log without {what}, so {metric} is not known",
+            hint="leave the rule out, or sample the model",
+        )
 
 
 def _within(draw: Draw, max_tokens: int) -> bool:
@@ -88,7 +109,7 @@ def _majority(name: str, k: int | None) -> Metric:
         right = [answer == _RIGHT for answer in times]
         return stats.maj_at_k(list(times.values()), right, k, abstained=silent)
 
-    return Metric(name, k, higher=True, values=_by_draws(of))
+    return Metric(name, k, higher=True, values=_by_draws(name, of))
 
 
 def _distinct(name: str, k: int | None) -> Metric:
@@ -101,7 +122,7 @@ def _distinct(name: str, k: int | None) -> Metric:
         counts = [*times.values(), *([silent] if silent else [])]
         return float(stats.distinct_rarefied(counts, [k])[0]) / k
 
-    return Metric(name, k, higher=True, values=_by_draws(of))
+    return Metric(name, k, higher=True, values=_by_draws(name, of))
 
 
 _RIGHT = ("right",)
@@ -117,7 +138,8 @@ def _answers(draws: Sequence[Draw]) -> Counter[Hashable]:
 
 
 def _truncated(name: str, k: int | None) -> Metric:
-    def values(_subject: Subject, task: TaskResult, _rule: GateRule) -> dict[str, float]:
+    def values(subject: Subject, task: TaskResult, _rule: GateRule) -> dict[str, float]:
+        _require(subject, "finish_reason_available", "finish reasons", name)
         return {
             c.problem_id: (c.c_if_truncated_right - c.c) / c.n if c.n else math.nan
             for c in task.problems
@@ -127,7 +149,8 @@ def _truncated(name: str, k: int | None) -> Metric:
 
 
 def _no_answer(name: str, k: int | None) -> Metric:
-    def values(_subject: Subject, task: TaskResult, _rule: GateRule) -> dict[str, float]:
+    def values(subject: Subject, task: TaskResult, _rule: GateRule) -> dict[str, float]:
+        _require(subject, "text_available", "texts", name)
         return {
             c.problem_id: c.reasons.get("no_answer", 0) / c.n if c.n else math.nan
             for c in task.problems
@@ -137,9 +160,11 @@ def _no_answer(name: str, k: int | None) -> Metric:
 
 
 def _by_draws(
+    name: str,
     of: Callable[[Sequence[Draw]], float],
 ) -> Callable[[Subject, TaskResult, GateRule], Mapping[str, float]]:
     def values(subject: Subject, task: TaskResult, _rule: GateRule) -> dict[str, float]:
+        _require(subject, "text_available", "texts", name)
         draws = subject.draws(task.spec.name)
         return {c.problem_id: of(draws.get(c.problem_id, ())) for c in task.problems}
 

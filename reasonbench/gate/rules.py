@@ -211,14 +211,15 @@ def _test(rule: GateRule, metric: Metric, subject: Subject, baseline: Subject | 
     test = mean_against(
         posed.values, posed.bound, low=posed.low, alpha=1 - rule.level, clusters=posed.clusters
     )
-    ordered = (test.p_above, test.p_below) if posed.upward else (test.p_below, test.p_above)
-    sides = (
-        [subject]
-        if baseline is None or rule.margin is rule.better_by is None
-        else [subject, baseline]
-    )
+    paired = rule.margin is not None or rule.better_by is not None
+    sides = [subject, baseline] if paired and baseline is not None else [subject]
     why_not = next(filter(None, (_unsound(side, task.spec.name) for side in sides)), "")
-    return Tested(rule, task, posed, test, *ordered, why_not)
+    p_pass, p_fail = test.p_above, test.p_below
+    if not posed.upward:
+        p_pass, p_fail = p_fail, p_pass
+    if why_not:
+        p_pass = p_fail = 1.0  # what decides nothing lends nothing to the other rules
+    return Tested(rule, task, posed, test, p_pass, p_fail, why_not)
 
 
 def _unsound(subject: Subject, name: str) -> str:
@@ -259,7 +260,7 @@ def _paired(
 ) -> Posed:
     (subject, task), (baseline, other) = ours, theirs
     mine, base = metric.values(subject, task, rule), metric.values(baseline, other, rule)
-    shared = _shared(ours, theirs, mine, base)
+    shared = _shared(ours, theirs)
     sign = 1.0 if metric.higher else -1.0
     clusters = subject.clusters(task.spec.name)
     return Posed(
@@ -276,17 +277,12 @@ def _paired(
 def _shared(
     ours: tuple[Subject, TaskResult],
     theirs: tuple[Subject, TaskResult],
-    mine: object,
-    base: object,
 ) -> list[str]:
     """Return the problems that both were asked, by what they ask where that is known."""
     (subject, task), (baseline, other) = ours, theirs
     a, b = subject.digests(task.spec.name), baseline.digests(other.spec.name)
-    both = [
-        c.problem_id
-        for c in task.problems
-        if c.problem_id in {c.problem_id for c in other.problems}
-    ]
+    asked = {c.problem_id for c in other.problems}
+    both = [c.problem_id for c in task.problems if c.problem_id in asked]
     if a and b:
         both = [p for p in both if a.get(p) == b.get(p)]
     elif task.spec.content_digest != other.spec.content_digest:

@@ -1,6 +1,7 @@
 """What is judged: an audit, a run, or both, read once."""
 
 import atexit
+import re
 import shutil
 import tempfile
 from collections import defaultdict
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reasonbench.audit.files import load_audit
-from reasonbench.errors import SpecError
+from reasonbench.errors import ReasonbenchError, SpecError
 from reasonbench.importing import import_logs
 from reasonbench.records import Verdict
 from reasonbench.results import Audit, TaskResult
@@ -134,16 +135,24 @@ def load_subject(path: Path) -> Subject:
         import_logs([path], directory)
         return Subject(load_audit(directory), str(path), directory)
     audit = load_audit(path)
-    folder = path if path.is_dir() else None
-    if folder is None and path.name == "audit.json" and (path.parent / "run.sqlite").is_file():
-        folder = path.parent if load_audit(path.parent) == audit else None
-    return Subject(audit, str(path), folder)
+    return Subject(audit, str(path), path if path.is_dir() else _run_of(audit, path))
+
+
+def _run_of(audit: Audit, path: Path) -> Path | None:
+    """Return the run directory in which an audit's file lies and still stands, or None."""
+    try:
+        return path.parent if load_audit(path.parent) == audit else None
+    except ReasonbenchError:
+        return None
+
+
+_AUDIT = re.compile(rb'\s*\{\s*"schema_version"\s*:\s*\d+\s*,\s*"reasonbench"')
 
 
 def _is_audit(path: Path) -> bool:
-    """Tell whether a file begins as an audit's does."""
+    """Tell whether a file begins as an audit's does; other formats have a version, too."""
     try:
         with path.open("rb") as file:
-            return b'"schema_version"' in file.read(200)
+            return _AUDIT.match(file.read(1000)) is not None
     except OSError:
         return True  # whoever reads it says why it cannot be read

@@ -1,5 +1,8 @@
 """Rules on a task or a run as a whole: leaks, validity, the audit's verdict."""
 
+from collections.abc import Iterable, Set
+
+from reasonbench.corpus.items import Kind
 from reasonbench.errors import SpecError
 from reasonbench.gate.subject import Subject
 from reasonbench.records import Interval
@@ -12,6 +15,7 @@ from reasonbench.results import (
     VerdictWord,
 )
 from reasonbench.specs import GateRule
+from reasonbench.validity.findings import CODES
 
 PASS, FAIL, INCONCLUSIVE = GateDecision.PASS, GateDecision.FAIL, GateDecision.INCONCLUSIVE
 
@@ -28,7 +32,18 @@ def judge_whole(rule: GateRule, subject: Subject) -> GateResult:
     return _clean_delta(rule, subject, int(k))
 
 
+def _refuse_unknown(rule: GateRule, what: str, given: Iterable[str], known: Set[str]) -> None:
+    """A name that nothing has would count nothing, and pass."""
+    for name in given:
+        if name not in known:
+            raise SpecError(
+                f"the rule on {rule.metric} names {what} {name!r}, which there is not",
+                hint=f"one of {', '.join(sorted(known))}",
+            )
+
+
 def _findings(rule: GateRule, subject: Subject) -> GateResult:
+    _refuse_unknown(rule, "the kind", rule.kinds, {kind.value for kind in Kind})
     most = 0 if rule.at_most is None else int(rule.at_most)
     audit = subject.audit
     name = None if rule.task is None else subject.task(rule.task).spec.name
@@ -58,6 +73,7 @@ def _findings(rule: GateRule, subject: Subject) -> GateResult:
 
 
 def _validity(rule: GateRule, subject: Subject) -> GateResult:
+    _refuse_unknown(rule, "the code", rule.codes, CODES)
     name = None if rule.task is None else subject.task(rule.task).spec.name
     met = [
         f
@@ -73,13 +89,7 @@ def _validity(rule: GateRule, subject: Subject) -> GateResult:
 
 
 def _verdict(rule: GateRule, subject: Subject) -> GateResult:
-    words = [word.value for word in VerdictWord]
-    for word in rule.allowed:
-        if word not in words:
-            raise SpecError(
-                f"there is no verdict {word!r}, which a rule allows",
-                hint=f"one of {', '.join(words)}",
-            )
+    _refuse_unknown(rule, "the verdict", rule.allowed, {word.value for word in VerdictWord})
     task = subject.task(rule.task).spec.name
     line = next((v for v in subject.audit.verdicts if v.task == task), None)
     if line is None:

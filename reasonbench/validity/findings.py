@@ -8,6 +8,30 @@ ARITHMETIC = "reasonbench: arithmetic"
 """Source of a rule that follows from what the numbers mean."""
 
 
+CODES = frozenset(
+    (
+        "answer_not_extracted",
+        "context_cut",
+        "depends_on_n",
+        "duplicates",
+        "greedy_repeated",
+        "mixed_engines",
+        "n_mismatch",
+        "no_answer",
+        "parameters_not_sent",
+        "sampling_differs_from_preset",
+        "stop_in_thinking",
+        "system_prompt",
+        "thinking_stripped",
+        "truncation",
+        "truncation_differs",
+        "unclosed_thinking",
+        "ungraded",
+    )
+)
+"""Names of the checks; a gate's policy may name them."""
+
+
 def finding(
     code: str,
     severity: Severity,
@@ -16,7 +40,13 @@ def finding(
     source: str = ARITHMETIC,
     **evidence: Any,
 ) -> ValidityFinding:
-    """Return a finding."""
+    """Return a finding.
+
+    Raises:
+        ValueError: a code that ``CODES`` lacks.
+    """
+    if code not in CODES:
+        raise ValueError(f"{code!r} is no code of a check")
     return ValidityFinding(
         code=code,
         severity=severity,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from reasonbench.cli.main import main
-from reasonbench.errors import SpecError
+from reasonbench.errors import ReasonbenchError, SpecError
 from reasonbench.gate import judge, load_subject, outputs
 from reasonbench.gate.sequential import judge_in_rounds
 from reasonbench.results import GateDecision, GateReport
@@ -153,8 +153,10 @@ def test_holm_asks_more_of_several_rules_than_of_one(pair):
         ({"metric": "pass@64", "at_least": 0.1}, "needs 64 completions a problem"),
         ({"task": "chess", "at_least": 0.1}, "has no task 'chess'"),
         ({"metric": "validity", "at_most": 0.1}, "does not know"),
-        ({"metric": "verdict", "allowed": ("GOOD",)}, "there is no verdict 'GOOD'"),
+        ({"metric": "verdict", "allowed": ("GOOD",)}, "names the verdict 'GOOD'"),
         ({"metric": "clean_delta@1"}, "has no bound"),
+        ({"metric": "findings", "kinds": ("verbatm",)}, "names the kind 'verbatm'"),
+        ({"metric": "validity", "codes": ("truncated",)}, "names the code 'truncated'"),
         ({"metric": "maj@2", "at_least": 0.1, "max_tokens": 5}, "no token budget"),
     ],
 )
@@ -379,3 +381,51 @@ def test_others_logs_are_judged_like_a_run(gate, tmp_path):
     other = write(tmp_path / "worse.csv", "task,problem_id,n,c\n" + worse)
     file = write(tmp_path / "margin.toml", "[[rules]]\nmargin = 0.1\n")
     assert gate(other, "--policy", file, "--baseline", log).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ({"metric": "truncated", "at_most": 0.5}, "without finish reasons"),
+        ({"metric": "no_answer", "at_most": 0.5}, "without texts"),
+        ({"metric": "maj@2", "at_least": 0.1}, "without texts"),
+        ({"metric": "distinct@2", "at_least": 0.1}, "without texts"),
+        ({"at_least": 0.1, "max_tokens": 100}, "do not tell their tokens"),
+    ],
+)
+def test_what_a_log_does_not_tell_is_refused_and_not_taken_for_none(tmp_path, rule, said):
+    log = write(tmp_path / "counts.csv", "problem_id,n,c\np0,8,6\np1,8,7\n")
+    with pytest.raises(SpecError, match=said):
+        judge(policy(rule), load_subject(log))
+
+
+def test_another_formats_schema_version_makes_no_audit_of_a_log(tmp_path):
+    log = write(tmp_path / "x.jsonl", '{"schema_version": "9.9", "evaluation_id": "a"}\n')
+    with pytest.raises(ReasonbenchError) as caught:
+        load_subject(log)
+    assert "audit" not in str(caught.value)
+
+
+def test_an_audits_file_whose_run_went_on_is_judged_by_itself(tmp_path):
+    from reasonbench.audit import write_audit
+
+    directory = run(tmp_path / "r", n=4)
+    write_audit(load_subject(directory).audit, directory)
+    run(directory, n=8)
+    subject = load_subject(directory / "audit.json")
+    assert judge(policy({"at_least": 0.01}), subject).results[0].n == 4
+    with pytest.raises(SpecError, match="needs the completions themselves"):
+        judge(policy({"metric": "maj@2", "at_least": 0.1}), subject)
+
+
+def test_an_unsound_rule_lends_nothing_to_the_others(pair):
+    subject = load_subject(pair[1])
+    rules = [{"at_least": 0.3}, {"at_least": 0.31, "name": "other"}]
+    sound = judge(policy(*rules), subject).results[0]
+    task = msgspec.structs.replace(subject.audit.run.tasks[0], n_unsampled=1)
+    subject.audit = msgspec.structs.replace(
+        subject.audit, run=msgspec.structs.replace(subject.audit.run, tasks=(task,))
+    )
+    for result in judge(policy(*rules), subject).results:
+        assert (result.decision, result.p_pass, result.p_fail) == (INCONCLUSIVE, 1.0, 1.0)
+    assert sound.decision is PASS
