@@ -6,7 +6,15 @@ The rules of the verdict stand in ``verdict.py``.
 """
 
 from reasonbench.audit.assembly import assemble
-from reasonbench.audit.files import AUDIT_FILE, load_audit, read_audit, write_audit
+from reasonbench.audit.files import AUDIT_FILE, load_audit, read_audit, run_beside, write_audit
 from reasonbench.audit.running import run_audit
 
-__all__ = ["AUDIT_FILE", "assemble", "load_audit", "read_audit", "run_audit", "write_audit"]
+__all__ = [
+    "AUDIT_FILE",
+    "assemble",
+    "load_audit",
+    "read_audit",
+    "run_audit",
+    "run_beside",
+    "write_audit",
+]

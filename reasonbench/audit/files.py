@@ -7,12 +7,13 @@ from pathlib import Path
 import msgspec
 
 from reasonbench.audit.assembly import assemble
-from reasonbench.errors import SpecError, StoreWriteError
+from reasonbench.errors import ReasonbenchError, SpecError, StoreWriteError
 from reasonbench.models.split import checks_of_run
 from reasonbench.results import AUDIT_SCHEMA, Audit, Role, TaskResult
 from reasonbench.run import examined
 from reasonbench.specs import AuditSpec
 from reasonbench.store import Store
+from reasonbench.store.database import STORE_FILE
 from reasonbench.summary import default_ks, find_plan, summarize
 
 AUDIT_FILE = "audit.json"
@@ -101,6 +102,15 @@ def load_audit(path: Path) -> Audit:
         checks = checks_of_run(run, problems, plan.spec.model.cutoff)
         command = commands[-1] if commands else ()
         return assemble(spec, run, problems, checks=checks, command=command)
+
+
+def run_beside(file: Path, audit: Audit) -> Path | None:
+    """Return the run directory in which an audit's file lies and of which it still is, or None."""
+    try:
+        there = file.name == AUDIT_FILE and (file.parent / STORE_FILE).is_file()
+        return file.parent if there and load_audit(file.parent) == audit else None
+    except (ReasonbenchError, OSError):
+        return None
 
 
 def _stands(audit: Audit, store: Store, plan_id: str) -> bool:

@@ -136,17 +136,21 @@ def _audit(spec: Any, directory: Path, md: Path | None, workers: int | None, out
     from reasonbench.cli.output import end, print_json, say
     from reasonbench.cli.run import say_warnings
     from reasonbench.cli.talk import Talk
-    from reasonbench.report import markdown
+    from reasonbench.report import markdown, page
+    from reasonbench.report.collect import Source, collect
 
     with Talk() as talk:
         result = run_audit(spec, directory, reporter=talk, workers=workers, command=sys.argv)
-    report = markdown.write(result, md or directory / REPORT_FILE)
+    data = collect(Source(result, directory), [])
+    report = markdown.write(data, md or directory / REPORT_FILE)
+    shown = page.write(data, (directory / REPORT_FILE).with_suffix(".html"))
     if output == "json":
         print_json(result)
     else:
         show_audit(result)
         say_warnings(result.run)
     say(f"report: {report}")
+    say(f"page: {shown}")
     if spec.gate is not None:
         _judge(spec, directory)
     end(result.run)

@@ -10,8 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from reasonbench.audit.files import load_audit
-from reasonbench.errors import ReasonbenchError, SpecError
+from reasonbench.audit.files import load_audit, run_beside
+from reasonbench.errors import SpecError
 from reasonbench.importing import import_logs
 from reasonbench.records import Verdict
 from reasonbench.results import Audit, TaskResult
@@ -135,15 +135,7 @@ def load_subject(path: Path) -> Subject:
         import_logs([path], directory)
         return Subject(load_audit(directory), str(path), directory)
     audit = load_audit(path)
-    return Subject(audit, str(path), path if path.is_dir() else _run_of(audit, path))
-
-
-def _run_of(audit: Audit, path: Path) -> Path | None:
-    """Return the run directory in which an audit's file lies and still stands, or None."""
-    try:
-        return path.parent if load_audit(path.parent) == audit else None
-    except ReasonbenchError:
-        return None
+    return Subject(audit, str(path), path if path.is_dir() else run_beside(path, audit))
 
 
 _AUDIT = re.compile(rb'\s*\{\s*"schema_version"\s*:\s*\d+\s*,\s*"reasonbench"')

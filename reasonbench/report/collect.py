@@ -10,7 +10,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from reasonbench import plugins
-from reasonbench.audit import AUDIT_FILE, load_audit
+from reasonbench.audit import load_audit, run_beside
 from reasonbench.audit.sides import reference_directory
 from reasonbench.comparison import compare
 from reasonbench.errors import ReasonbenchError, SpecError
@@ -68,10 +68,7 @@ class Source:
             SpecError: it is neither, or an audit that is older than its run.
         """
         audit = load_audit(path)
-        if path.is_dir():
-            return cls(audit, path)
-        beside = path.name == AUDIT_FILE and (path.parent / STORE_FILE).is_file()
-        return cls(audit, path.parent if beside and load_audit(path.parent) == audit else None)
+        return cls(audit, path if path.is_dir() else run_beside(path, audit))
 
     @classmethod
     def of(cls, audit: Audit) -> "Source":
