@@ -97,7 +97,7 @@ def test_the_demos_report_names_every_planted_problem_and_where_it_stands(demo):
     report = (folder / "d" / "report.md").read_text()
     assert f"report: {folder}/d/report.md" in talk
     assert f"page: {folder}/d/report.html" in talk
-    assert (folder / "d" / "report.html").read_text().startswith("<!doctype html>")
+    assert (folder / "d" / "report.html").read_text().startswith("<!DOCTYPE html>")
     flat = report.replace("\\", "")
     for name in planted():
         assert name in flat
