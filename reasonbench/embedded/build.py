@@ -27,6 +27,7 @@ from reasonbench.embedded.problems import (
     benchmark_rows,
     make_sets,
     problem_id,
+    task_problems,
     write_jsonl,
 )
 from reasonbench.embedded.train import (
@@ -154,7 +155,7 @@ def measure(name: str, sets: Sets, work: Path) -> None:
 
 def ship(sets: Sets, work: Path) -> None:
     """Write the tasks' problems, the models with their cards, and the traces."""
-    for task, problems in (("countdown_public", sets.public), ("countdown_heldout", sets.heldout)):
+    for task, problems in task_problems(sets).items():
         write_jsonl(TASKS / task / "problems.jsonl", benchmark_rows(task, problems))
     traces = work / "traces.jsonl"
     shipped = PACKAGE / "traces" / "student_traces.jsonl.zst"

@@ -1,8 +1,9 @@
 """Which Countdown problems each embedded model may see, and which none may.
 
-`POOL` problems train; `countdown_public` and `countdown_heldout` never do, except that the
-student's traces hold a seeded random quarter of the public ones. A problem is its sorted
-numbers and its target: the same numbers in another order are the same problem.
+`POOL` problems train; `countdown_public`, `countdown_heldout`, `countdown_probe` and
+`countdown_tune` never do, except that the student's traces hold a seeded random quarter of the
+public ones. A problem is its sorted numbers and its target: the same numbers in another order
+are the same problem.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ POOL_SIZE, POOL_SEED = 2048, 1
 BENCHMARK_SIZE, PUBLIC_SEED, HELDOUT_SEED = 96, 2, 3
 PLANTED_SIZE, PLANTED_SEED = 24, 4
 TRACED_SIZE = 512
+PROBE_SIZE, TUNE_SIZE, STUDY_SEED = 160, 64, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,10 @@ class Sets:
     """The benchmark `countdown_heldout`, in no training data."""
     planted: tuple[int, ...]
     """The indices of the public problems that the student's traces hold."""
+    probe: tuple[CountdownProblem, ...]
+    """The task `countdown_probe`, which studies compare their students on."""
+    tune: tuple[CountdownProblem, ...]
+    """The task `countdown_tune`, which studies choose their learning rates on."""
 
     @property
     def traced(self) -> tuple[CountdownProblem, ...]:
@@ -56,7 +62,21 @@ def make_sets() -> Sets:
     taken |= {problem.key for problem in public}
     candidates = generate(HELDOUT_SEED, LEVEL, 4 * BENCHMARK_SIZE, exclude=taken)
     planted = sorted(random.Random(PLANTED_SEED).sample(range(BENCHMARK_SIZE), PLANTED_SIZE))
-    return Sets(pool, public, _equally_hard(public, candidates), tuple(planted))
+    heldout = _equally_hard(public, candidates)
+    taken |= {problem.key for problem in heldout}
+    study = generate(STUDY_SEED, LEVEL, PROBE_SIZE + TUNE_SIZE, exclude=taken)
+    return Sets(pool, public, heldout, tuple(planted), study[:PROBE_SIZE], study[PROBE_SIZE:])
+
+
+def task_problems(sets: Sets) -> dict[str, tuple[CountdownProblem, ...]]:
+    """The shipped tasks and their problems."""
+    return {
+        "countdown_public": sets.public,
+        "countdown_heldout": sets.heldout,
+        "countdown_train": sets.traced,
+        "countdown_probe": sets.probe,
+        "countdown_tune": sets.tune,
+    }
 
 
 def benchmark_rows(name: str, problems: Sequence[CountdownProblem]) -> list[dict[str, Any]]:

@@ -1,24 +1,13 @@
-"""Specs: what a person chose.  Immutable, validated, written as TOML or JSON.
-
-A spec is one msgspec struct: the same definition decodes the file, rejects unknown
-keys and gives ``reasonbench schema NAME`` its JSON schema.  The sentence under a
-field is its only documentation and travels into that schema.
-"""
+"""A model, how it is run and sampled, and the runs and audits that are made of it."""
 
 import datetime
 import enum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 
-PositiveInt = Annotated[int, msgspec.Meta(ge=1)]
-NonNegativeInt = Annotated[int, msgspec.Meta(ge=0)]
-Proportion = Annotated[float, msgspec.Meta(ge=0, le=1)]
-Level = Annotated[float, msgspec.Meta(gt=0, lt=1)]
-
-
-class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of all specs: frozen, keyword-only, closed."""
+from reasonbench.specs.base import Level, NonNegativeInt, PositiveInt, Proportion, Spec
+from reasonbench.specs.gates import GatePolicy
 
 
 class CutoffKind(enum.StrEnum):
@@ -89,7 +78,7 @@ class EngineSpec(Spec, frozen=True, kw_only=True):
     """``auto``, ``float32``, ``bfloat16``, ``float16`` or ``float64`` where the engine has it."""
     batch_size: PositiveInt = 512
     """Most completions in flight at once (on each replica)."""
-    args: dict[str, Any] = {}
+    args: dict[str, Any] = msgspec.field(default_factory=dict)
     """Further arguments, passed to the engine as they are."""
     ray: str | None = None
     """Run on a Ray cluster of which this machine is a node: its address, ``auto`` for the one
@@ -214,7 +203,7 @@ class AuditSpec(Spec, frozen=True, kw_only=True):
     """System message put before every prompt."""
     force_system_prompt: bool = False
     """Send it even to a model whose card says not to."""
-    gate: "GatePolicy | None" = None
+    gate: GatePolicy | None = None
     """Policy that decides the exit code; its margins are against the reference."""
 
     def task_names(self) -> tuple[str, ...]:
@@ -235,119 +224,3 @@ class AuditSpec(Spec, frozen=True, kw_only=True):
             system_prompt=self.system_prompt,
             force_system_prompt=self.force_system_prompt,
         )
-
-
-class Tier(enum.StrEnum):
-    """How much a gate's rule weighs."""
-
-    CRITICAL = "critical"
-    """It must pass."""
-    SUPPORTING = "supporting"
-    """It must not fail; what it cannot decide does not stand in the way."""
-    ADVISORY = "advisory"
-    """It is reported and decides nothing."""
-
-
-class GateRule(Spec, frozen=True, kw_only=True):
-    """One condition that a model must meet: a bound, or a distance from a baseline."""
-
-    metric: str = "pass@1"
-    """What is compared: ``pass@K``, ``maj@K``, ``distinct@K`` (different answers among K, as a
-    share of K), ``truncated``, ``no_answer``, ``clean_delta@K`` (pass@K of all problems minus
-    that of those not found in the traces), ``findings``, ``validity`` or ``verdict``."""
-    task: str | None = None
-    """Task that the rule is about; None where the run has but one, or for the whole run."""
-    name: str | None = None
-    """Name that the rule is reported by; by default its metric and task."""
-    tier: Tier = Tier.CRITICAL
-    """How much it weighs."""
-    at_least: float | None = None
-    """Bound that the metric must reach."""
-    at_most: float | None = None
-    """Bound that the metric must not pass."""
-    margin: Proportion | None = None
-    """Most that the metric may be worse than the baseline's: non-inferiority."""
-    better_by: Proportion | None = None
-    """Least that the metric must be better than the baseline's by: superiority."""
-    level: Level = 0.95
-    """One-sided confidence of PASS and of FAIL, before Holm's correction."""
-    max_tokens: PositiveInt | None = None
-    """Count only completions of at most so many tokens as correct."""
-    kinds: tuple[str, ...] = ()
-    """Kinds of leak that ``findings`` counts; all by default."""
-    q_value: Proportion = 0.05
-    """Largest q-value of a finding that ``findings`` counts."""
-    codes: tuple[str, ...] = ()
-    """Codes that ``validity`` looks for; by default every finding that makes a run invalid."""
-    allowed: tuple[str, ...] = ("SUPPORTED",)
-    """Verdicts that ``verdict`` lets pass."""
-
-
-class SequentialPlan(Spec, frozen=True, kw_only=True):
-    """Sampling in rounds until the rules are decided."""
-
-    n_max: PositiveInt
-    """Completions a problem at which it ends."""
-    step: PositiveInt = 4
-    """Completions a problem that each look adds."""
-    method: Literal["obrien_fleming", "e_process"] = "obrien_fleming"
-    """How the error of several looks is kept; ``e_process`` may be extended beyond n_max."""
-
-
-class GatePolicy(Spec, frozen=True, kw_only=True):
-    """The rules that decide whether a model passes."""
-
-    rules: Annotated[tuple[GateRule, ...], msgspec.Meta(min_length=1)]
-    """All of them, weighed by tier."""
-    on_inconclusive: Literal["inconclusive", "pass", "fail"] = "inconclusive"
-    """What an undecided gate counts as."""
-    power: Level = 0.8
-    """Chance of passing an equal model that a rule with a margin must have."""
-    sequential: SequentialPlan | None = None
-    """Sample in rounds and stop when decided; for ``pass@1`` against a baseline."""
-
-
-class StudyArm(Spec, frozen=True, kw_only=True):
-    """One way of training a student."""
-
-    name: str
-    """Name of the arm in tables and plots."""
-    objective: str
-    """Training objective, such as ``sft``."""
-    learning_rate: Annotated[float, msgspec.Meta(gt=0)]
-    """Peak learning rate."""
-    steps: PositiveInt
-    """Optimizer steps."""
-
-
-class StudySpec(Spec, frozen=True, kw_only=True):
-    """A controlled comparison of training arms.  No command reads it yet."""
-
-    teacher: ModelSpec
-    """Model that the traces come from."""
-    student: ModelSpec
-    """Model that every arm starts from."""
-    tasks: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
-    """Tasks that every checkpoint is sampled on."""
-    arms: Annotated[tuple[StudyArm, ...], msgspec.Meta(min_length=1)]
-    """What is compared."""
-    seeds: Annotated[tuple[NonNegativeInt, ...], msgspec.Meta(min_length=1)] = (0,)
-    """Training seeds; every arm runs with each."""
-    n: PositiveInt = 64
-    """Completions a problem."""
-
-
-SPECS: dict[str, type[Spec]] = {
-    spec.__name__: spec
-    for spec in (
-        ModelSpec,
-        EngineSpec,
-        SamplingSpec,
-        TaskSpec,
-        RunSpec,
-        AuditSpec,
-        GatePolicy,
-        StudySpec,
-    )
-}
-"""Every spec that can be written in a file, by the name that ``reasonbench schema`` takes."""
