@@ -28,6 +28,8 @@ from reasonbench.specs import RunSpec, SamplingSpec, TaskSpec
 
 MAX_TOKENS_CAP = 32_768
 """Default ceiling of a completion; the field's reasoning models are reported at it."""
+NOT_TOLD = "not told"
+"""Stands for a sampling field that the log of an imported run does not tell."""
 UNASKED = ("grader", "license", "published")
 """Fields of a task that change no draw."""
 
@@ -232,7 +234,7 @@ def changed_fields(old: Plan, new: Plan) -> list[str]:
     A task that only one of them has is an addition, not a change.
     """
     pairs: list[tuple[str, Any, Any]] = [
-        ("sampling", old.sampling, new.sampling),
+        ("sampling", _sampling(old), _sampling(new)),
         ("engine", old.engine, new.engine),
     ]
     before = {task.name: task for task in old.tasks}
@@ -248,6 +250,11 @@ def changed_fields(old: Plan, new: Plan) -> list[str]:
     if old.spec.system_prompt != new.spec.system_prompt:
         changes.append(f"system_prompt: {old.spec.system_prompt!r} -> {new.spec.system_prompt!r}")
     return changes
+
+
+def _sampling(plan: Plan) -> dict[str, Any]:
+    """Return how a plan's completions are drawn; what a log does not tell is no default."""
+    return {**dict.fromkeys(plan.engine.not_told, NOT_TOLD), **plan.engine.told(plan.sampling)}
 
 
 def check_weights(identity: EngineIdentity, expected: str | None) -> None:

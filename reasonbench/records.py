@@ -144,6 +144,16 @@ class EngineIdentity(Record, frozen=True, kw_only=True):
         """Digest of all fields."""
         return digest(self)
 
+    @property
+    def not_told(self) -> tuple[str, ...]:
+        """Sampling fields that an imported run's log does not tell: their values are no facts."""
+        return tuple(str(name) for name in self.settings.get("not_told", ()))
+
+    def told(self, sampling: SamplingSpec) -> dict[str, Any]:
+        """Return the sampling fields that are known of its draws: all, but of an imported run."""
+        left_out = set(self.not_told)
+        return {k: v for k, v in msgspec.to_builtins(sampling).items() if k not in left_out}
+
 
 class Plan(Record, frozen=True, kw_only=True):
     """What one run directory was asked to hold; same answers, same id."""

@@ -19,9 +19,7 @@ from reasonbench.errors import SpecError, UnknownNameError
 from reasonbench.graders.extraction import split_thinking
 from reasonbench.records import Completion, FinishReason, Grade, Plan, Problem, Verdict
 from reasonbench.results import Audit, FindingStatus
-from reasonbench.store import STORE_FILE, Store
-from reasonbench.store.codec import decode
-from reasonbench.store.database import faults, open_reader
+from reasonbench.store import Store
 from reasonbench.summary import find_plan, grader_identities
 
 PAGE = 64
@@ -95,7 +93,7 @@ class Samples:
         self.name = store.path.resolve().name
         self._plan_id = self.plan.digest()
         self._own = grader_identities(self.plan)
-        self._others = _others(_graders(store.path), self._own)
+        self._others = _others(store.graders(), self._own)
         self._audit: Audit | None = None
         self.unread: str | None = None
         """Why the run's audit is not used, where it has one that cannot be read."""
@@ -242,16 +240,6 @@ def _passes(
 def _has_verdict(wanted: Verdict | None, grade: Grade | None) -> bool:
     """Tell whether a grade says so; what has none is ungraded."""
     return wanted in (None, grade.verdict if grade is not None else Verdict.UNGRADED)
-
-
-def _graders(directory: Path) -> list[str]:
-    """Return the identity of every grader that has judged something in a run."""
-    with (
-        contextlib.closing(open_reader(directory)) as connection,
-        faults(directory / STORE_FILE, "read"),
-    ):
-        rows = connection.execute("SELECT record FROM grades GROUP BY grader").fetchall()
-    return sorted(decode(record, Grade).grader for (record,) in rows)
 
 
 def _others(graders: list[str], own: Mapping[str, str]) -> list[dict[str, str]]:

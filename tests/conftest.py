@@ -32,6 +32,7 @@ LONGEST_FIRST = (
     "tests/e2e/test_demo.py",
     "tests/e2e/test_report_browser.py",
     "tests/e2e/test_cli.py",
+    "tests/e2e/test_rules.py",
     "tests/e2e/test_lm_eval_prompts.py",
     "tests/e2e/test_kill.py",
     "tests/unit/test_gradefile.py",

@@ -38,7 +38,7 @@ def assemble(
     checks: Sequence[ModelCheck] = (),
     command: Sequence[str] = (),
     gaps: Sequence[FreshGap] = (),
-    comparison: Comparison | None = None,
+    comparisons: Sequence[Comparison] = (),
 ) -> Audit:
     """Build the Audit from what was measured and found."""
     found = {(f.task, f.problem_id) for f in findings if f.status in FOUND}
@@ -73,7 +73,8 @@ def assemble(
         checks=tuple(checks),
         claims=claims,
         gaps=tuple(gaps),
-        comparison=comparison,
+        comparison=comparisons[0] if comparisons else None,
+        further_comparisons=tuple(comparisons[1:]),
     )
 
 
@@ -108,7 +109,7 @@ def _limits(
     if unchecked := sum(f.status is FindingStatus.NOT_CHECKED for f in findings):
         limits.append(f"{unchecked} problems have too few words to be searched for.")
     limits += [c.sentence for c in checks if c.status is FindingStatus.NOT_CHECKED]
-    if spec.reference is None:
+    if not spec.reference_models():
         limits.append("No reference model was given: what is easy for all is not told from a leak.")
     if not spec.fresh:
         limits.append(

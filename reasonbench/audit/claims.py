@@ -38,7 +38,7 @@ def _check(claim: Claim, task: TaskResult, run: RunResult, *, limited: bool) -> 
     # a claim is of the benchmark itself; what stands for a part of it is less sure
     bounds = estimate.superpopulation if limited or estimate.fixed is None else estimate.fixed
     sentence = f"{told}; measured {100 * estimate.value:.1f}% ({_range(bounds)})"
-    sentence += f" at n = {task.n}, temperature {run.sampling.temperature:g}"
+    sentence += f" at n = {task.n}, {_temperature(run)}"
     holds = None if bounds is None else claim.value - ROUNDING <= bounds.high
     if holds is False:
         sentence += ": the claim lies above what these samples allow"
@@ -47,6 +47,12 @@ def _check(claim: Claim, task: TaskResult, run: RunResult, *, limited: bool) -> 
     return ClaimCheck(
         task=task.spec.name, claim=claim, measured=estimate, holds=holds, sentence=f"{sentence}."
     )
+
+
+def _temperature(run: RunResult) -> str:
+    if "temperature" in run.engine.not_told:
+        return "at a temperature that its log does not tell"
+    return f"temperature {run.sampling.temperature:g}"
 
 
 def _range(bounds: Interval | None) -> str:

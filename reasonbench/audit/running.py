@@ -10,7 +10,7 @@ from reasonbench import plugins
 from reasonbench.audit.assembly import assemble
 from reasonbench.audit.files import write_audit
 from reasonbench.audit.price import FOUND
-from reasonbench.audit.reference import against_reference
+from reasonbench.audit.reference import against_references, check_references
 from reasonbench.audit.sides import Sampling, Side
 from reasonbench.errors import SpecError, TraceError
 from reasonbench.planning import load_problems
@@ -38,17 +38,13 @@ def run_audit(
     ``directory/checks``.  The Audit is written to ``directory/audit.json`` and returned.
 
     Raises:
-        SpecError: a task with two roles, a control without a fresh task, or a model that is
-            its own reference.
+        SpecError: a task with two roles, a control without a fresh task, or references that
+            can tell nothing.
         ReasonbenchError: what ``run.execute`` raises; traces that cannot be read.
     """
     reporter = reporter or Silent()
     spec = msgspec.structs.replace(spec, ks=_ks(spec))
-    if spec.reference is not None and spec.reference.id == spec.model.id:
-        raise SpecError(
-            f"the reference {spec.reference.id} is the model under audit itself",
-            hint="name a model without the leak, such as its base or its teacher",
-        )
+    check_references(spec)
     searches, model_side = _detectors(spec)
     tasks, roles = _tasks(spec)
     asked = [
@@ -69,7 +65,7 @@ def run_audit(
     run = msgspec.structs.replace(run, validity=done.validity)
     sampling = Sampling(asked, done.plan, directory, reporter, workers, tuple(command))
     checks = _examine(spec, model_side, findings, sampling)
-    gaps, comparison = against_reference(spec, roles, directory, sampling)
+    gaps, comparisons = against_references(spec, roles, directory, sampling)
     audit = assemble(
         spec,
         run,
@@ -79,7 +75,7 @@ def run_audit(
         checks=checks,
         command=command,
         gaps=gaps,
-        comparison=comparison,
+        comparisons=comparisons,
     )
     write_audit(audit, directory)
     return audit
@@ -145,13 +141,13 @@ def _examine(
     findings: Sequence[Finding],
     sampling: Sampling,
 ) -> list[ModelCheck]:
-    """Let every detector on the model's side look at the model, and at its reference."""
+    """Let every detector on the model's side look at the model, and at its first reference."""
     if not detectors:
         return []
     evidence = Evidence(
         tasks=tuple(sampling.asked),
         model=Side.of_audit(spec, sampling),
-        reference=None if spec.reference is None else Side.of_reference(spec, sampling),
+        reference=next(iter(Side.of_references(spec, sampling)), None),
         traces=tuple(Path(t) for t in spec.traces),
         leaked={(f.task, f.problem_id) for f in findings if f.status in FOUND},
         cutoff=spec.model.cutoff,

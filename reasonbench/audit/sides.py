@@ -21,9 +21,10 @@ FOLDER = "checks"
 """Folder of the further runs, in the audit's directory."""
 
 
-def reference_directory(directory: Path) -> Path:
-    """Return where an audit's reference is sampled."""
-    return directory / FOLDER / "reference" / "run"
+def reference_directory(directory: Path, number: int = 1) -> Path:
+    """Return where an audit's reference is sampled; they are numbered from 1."""
+    name = "reference" if number == 1 else f"reference-{number}"
+    return directory / FOLDER / name / "run"
 
 
 class Sampling(NamedTuple):
@@ -75,14 +76,15 @@ class Side:
         )
 
     @classmethod
-    def of_reference(cls, spec: AuditSpec, sampling: Sampling) -> "Side":
-        """Return the reference model, which is asked what the model under audit was."""
-        if spec.reference is None:
-            raise ValueError("the spec names no reference")
-        run_directory = reference_directory(sampling.directory)
+    def of_references(cls, spec: AuditSpec, sampling: Sampling) -> list["Side"]:
+        """Return the reference models, which are asked what the model under audit was."""
         tasks = [asked.task for asked in sampling.asked]
-        run = msgspec.structs.replace(spec.run_spec(), model=spec.reference)
-        return cls(run, tasks, run_directory, sampling, further=run_directory.parent)
+        sides = []
+        for number, model in enumerate(spec.reference_models(), start=1):
+            place = reference_directory(sampling.directory, number)
+            run = msgspec.structs.replace(spec.run_spec(), model=model)
+            sides.append(cls(run, tasks, place, sampling, further=place.parent))
+        return sides
 
     @property
     def model(self) -> str:

@@ -20,7 +20,7 @@ from reasonbench.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from reasonbench.results import Audit
+    from reasonbench.results import Audit, PairedTask
 
 DEMO_N = 32
 DEMO_MAX_TOKENS = 320
@@ -48,8 +48,10 @@ REPORT_FILE = "report.md"
 )
 @click.option(
     "--reference",
+    "references",
+    multiple=True,
     metavar="MODEL",
-    help="A model without the leak, such as the base, that is sampled on the same tasks.",
+    help="A model without the leak, as the base or the teacher; margins are against the first.",
 )
 @click.option("-k", "ks", type=int, multiple=True, help="k of pass@k.  [default: 1, 2, 4 ... n]")
 @click.option("--level", type=float, help="Confidence level.  [default: 0.95]")
@@ -67,7 +69,7 @@ def audit(
     md: Path | None,
     dry_run: bool,
     no_probe: bool,
-    reference: str | None,
+    references: tuple[str, ...],
     cutoff: datetime.datetime | None,
     data: tuple[str, ...],
     **flags: Any,
@@ -83,9 +85,7 @@ def audit(
     from reasonbench.specs import AuditSpec
 
     flags["ks"] = tuple(sorted(set(flags["ks"])))
-    if reference is not None:
-        flags["reference"] = {"id": reference}
-    spec = build_spec(AuditSpec, model, gather(flags))
+    spec = build_spec(AuditSpec, model, gather(flags) | _named(references))
     bound = with_data((*spec.public, *spec.heldout), data)
     public, heldout = bound[: len(spec.public)], bound[len(spec.public) :]
     spec = msgspec.structs.replace(spec, public=public, heldout=heldout)
@@ -131,6 +131,16 @@ def demo(n: int, engine: str, seed: int, out: Path | None, output: str) -> None:
     _audit(spec, out or Path("runs") / f"demo-{now}", None, None, output)
 
 
+def _named(references: tuple[str, ...]) -> dict[str, Any]:
+    """Return the flags of the references, which take the place of a file's, however it has them."""
+    if not references:
+        return {}
+    first, *others = ({"id": reference} for reference in references)
+    if others:
+        return {"reference": None, "references": [first, *others]}
+    return {"reference": first, "references": []}
+
+
 def _audit(spec: Any, directory: Path, md: Path | None, workers: int | None, output: str) -> None:
     from reasonbench.audit import run_audit
     from reasonbench.cli.output import end, print_json, say
@@ -163,7 +173,8 @@ def _judge(spec: Any, directory: Path) -> None:
     from reasonbench.gate import judge, load_subject
     from reasonbench.report.text import one_line
 
-    baseline = None if spec.reference is None else load_subject(reference_directory(directory))
+    there = bool(spec.reference_models())
+    baseline = load_subject(reference_directory(directory)) if there else None
     report = judge(spec.gate, load_subject(directory), baseline, command=sys.argv)
     for result in report.results:
         say(one_line(f"gate: {result.decision.value}: {result.name}: {result.sentence}"))
@@ -227,8 +238,18 @@ def _show_gaps(result: "Audit") -> None:
             ]
             name = one_line(f"{gap.public} against {gap.fresh}, pass@1")
             print_table(name, ("difference", "points", f"{gap.level:.0%} interval"), rows)
-    if result.comparison is not None:
-        for task in result.comparison.tasks:
-            if task.collapse is not None:
-                said = f"diversity at K = {task.collapse.k}: {task.collapse.verdict}"
-                click.echo(one_line(f"{task.task} against {result.comparison.model_a}: {said}"))
+    for comparison in result.comparisons:
+        for task in comparison.tasks:
+            click.echo(one_line(f"{task.task} against {comparison.model_a}: {_beside(task)}"))
+
+
+def _beside(task: "PairedTask") -> str:
+    from reasonbench.report.text import points, points_interval
+
+    said = []
+    for delta in task.deltas:
+        if delta.k == 1 and delta.value is not None:
+            said.append(f"pass@1 {points(delta.value)} points ({points_interval(delta.interval)})")
+    if task.collapse is not None:
+        said.append(f"diversity at K = {task.collapse.k}: {task.collapse.verdict}")
+    return "; ".join(said)

@@ -258,12 +258,13 @@ def default_out(model_id: str) -> Path:
     return Path("runs") / name
 
 
-def check_report_path(md: Path | None, *read: Path) -> None:
+def check_report_path(path: Path | None, *read: Path, option: str = "--md") -> None:
     """Refuse a report's path that is a file which the command reads or keeps.
 
     Args:
-        md: where the report shall be written.
+        path: where the report shall be written.
         read: files, and run directories with what they hold.
+        option: what names the path, for the error.
 
     Raises:
         SpecError: the report would be written over one of them.
@@ -273,14 +274,14 @@ def check_report_path(md: Path | None, *read: Path) -> None:
     from reasonbench.store.database import STORE_FILE
     from reasonbench.store.lock import LOCK_FILE
 
-    if md is None:
+    if path is None:
         return
-    target = md.resolve()
+    target = path.resolve()
     names = (AUDIT_FILE, STORE_FILE, f"{STORE_FILE}-wal", f"{STORE_FILE}-shm", LOCK_FILE)
-    kept = [*read, *(path / name for path in read for name in names)]
-    for path in kept:
-        same = target == path.resolve()
-        if same or (md.is_file() and path.is_file() and md.samefile(path)):
+    for kept in (*read, *(place / name for place in read for name in names)):
+        same = target == kept.resolve()
+        if same or (path.is_file() and kept.is_file() and path.samefile(kept)):
             raise SpecError(
-                f"--md {md} would be written over {path}", hint="give the report a file of its own"
+                f"{option} {path} would be written over {kept}",
+                hint="give the report a file of its own",
             )

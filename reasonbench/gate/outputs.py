@@ -4,6 +4,7 @@ All of them are of one ``GateReport``, so none can say anything else than the ex
 What models, traces and tasks wrote is hostile: it is made visible, and escaped for where it goes.
 """
 
+import datetime
 import json
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
@@ -28,19 +29,13 @@ _NOTICE = "\n\n*This was cut short: the whole is in the gate's JSON.*\n"
 
 
 def junit(report: GateReport) -> str:
-    """Return JUnit XML: a test case a rule."""
-    failed = sum(_fails(r, report) for r in report.results)
-    skipped = sum(_is_skipped(r, report) for r in report.results)
-    totals = {
-        "name": "reasonbench gate",
-        "tests": str(len(report.results)),
-        "failures": str(failed),
-        "errors": "0",
-        "skipped": str(skipped),
-        "time": "0",
-    }
-    root = ET.Element("testsuites", {k: v for k, v in totals.items() if k != "skipped"})
-    suite = ET.SubElement(root, "testsuite", {**totals, "timestamp": report.created.isoformat()})
+    """Return JUnit XML: a test case a rule, and what is said of each in the suite's output.
+
+    It holds nothing but what both public schemas have, Ant's and that of Jenkins: no totals on the
+    root, a time without its zone, and no output within a case.
+    """
+    root = ET.Element("testsuites")
+    suite = ET.SubElement(root, "testsuite", _suite(report))
     properties = ET.SubElement(suite, "properties")
     for name, value in (
         ("model", report.model),
@@ -53,8 +48,26 @@ def junit(report: GateReport) -> str:
         ET.SubElement(properties, "property", {"name": name, "value": one_line(value)})
     for result in report.results:
         _case(suite, result, report)
+    lines = (one_line(f"{r.decision.value}: {r.name}: {r.sentence}") for r in report.results)
+    ET.SubElement(suite, "system-out").text = "\n".join(lines)
+    ET.SubElement(suite, "system-err")
     text = ET.tostring(root, encoding="unicode")
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
+
+
+def _suite(report: GateReport) -> dict[str, str]:
+    return {
+        "name": "reasonbench gate",
+        "package": "reasonbench.gate",
+        "id": "0",
+        "hostname": "localhost",
+        "timestamp": report.created.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S"),
+        "tests": str(len(report.results)),
+        "failures": str(sum(_fails(r, report) for r in report.results)),
+        "errors": "0",
+        "skipped": str(sum(_is_skipped(r, report) for r in report.results)),
+        "time": "0",
+    }
 
 
 def _case(suite: ET.Element, result: GateResult, report: GateReport) -> None:
@@ -67,7 +80,6 @@ def _case(suite: ET.Element, result: GateResult, report: GateReport) -> None:
         ET.SubElement(case, "failure", found).text = said
     elif _is_skipped(result, report):
         ET.SubElement(case, "skipped", {"message": said})
-    ET.SubElement(case, "system-out").text = f"{result.decision.value}: {said}"
 
 
 def _fails(result: GateResult, report: GateReport) -> bool:

@@ -25,12 +25,15 @@ from reasonbench.interchange.export_view import (
     write_pretty,
 )
 from reasonbench.models.files import is_hub_id
-from reasonbench.records import Estimate, Verdict
+from reasonbench.records import Estimate, Grade, Verdict
 from reasonbench.results import TaskResult
 
 SCHEMA_VERSION = "0.3.0"
 SCHEMAS = Path(__file__).parent / "schemas"
 """JSON schemas of both files, closed: ``eee_aggregate.json`` and ``eee_instance.json``."""
+
+ARGUMENTS = ("temperature", "top_p", "top_k", "max_tokens")
+"""Fields of SamplingSpec that the closed ``generation_args`` has."""
 
 Relationship = Literal["first_party", "third_party", "collaborative", "other"]
 RELATIONSHIPS: tuple[Relationship, ...] = ("first_party", "third_party", "collaborative", "other")
@@ -230,26 +233,22 @@ def _details(run: Exported, task: TaskResult, estimate: Estimate) -> dict[str, s
 
 
 def _generation_config(run: Exported, task: TaskResult) -> dict[str, Any]:
-    s = run.result.sampling
-    arguments: dict[str, Any] = {"temperature": s.temperature, "top_p": s.top_p, "top_k": s.top_k}
-    if s.max_tokens is not None:
-        arguments["max_tokens"] = s.max_tokens
+    told = run.sampling
+    arguments: dict[str, Any] = {name: told[name] for name in ARGUMENTS if name in told}
+    if arguments.get("max_tokens", 0) is None:
+        del arguments["max_tokens"]
     if task.spec.prompt_template is not None:
         arguments["prompt_template"] = task.spec.prompt_template
-    more = {
-        "n": str(task.n),
-        "seed": str(s.seed),
-        "min_p": f"{s.min_p:g}",
-        "presence_penalty": f"{s.presence_penalty:g}",
-        "repetition_penalty": f"{s.repetition_penalty:g}",
-        "stop": json.dumps(list(s.stop)),
-    }
+    rest = {name: value for name, value in told.items() if name not in ARGUMENTS}
+    more = {"n": str(task.n)}
+    more |= {k: f"{v:g}" if isinstance(v, float) else json.dumps(v) for k, v in rest.items()}
     return {"generation_args": arguments, "additional_details": more}
 
 
 def _instance(run: Exported, evaluation_id: str, row: Row, sample: Sample) -> dict[str, Any]:
     drawn, problem, grade = sample.completion, row.problem, sample.grade
     assert grade is not None
+    has_text = run.has_text(drawn)
     asked = {"raw": problem.statement, "reference": _references(problem.target)}
     hashed = json.dumps(asked, sort_keys=True, separators=(",", ":"))
     usage = None
@@ -277,21 +276,27 @@ def _instance(run: Exported, evaluation_id: str, row: Row, sample: Sample) -> di
         "interaction_type": "single_turn",
         "input": asked,
         "output": {
-            "raw": [drawn.text],
+            # Required, and of any length: none where the run was imported without its text.
+            "raw": [drawn.text] if has_text else [],
             "reasoning_trace": None if sample.thought is None else [sample.thought],
         },
         "messages": None,
         "answer_attribution": [] if grade.answer is None else [attribution],
         "evaluation": {"score": float(sample.correct), "is_correct": sample.correct},
         "token_usage": usage,
-        "metadata": {
-            "rep": str(drawn.sample_index),
-            "finish_reason": drawn.finish_reason.value,
-            "reason": grade.reason,
-            "grader": grade.grader,
-            "seed": str(drawn.seed),
-        },
+        "metadata": _about(run, sample, grade, has_text=has_text),
     }
+
+
+def _about(run: Exported, sample: Sample, grade: Grade, *, has_text: bool) -> dict[str, str]:
+    about = {"rep": str(sample.completion.sample_index)}
+    if has_text:
+        about["finish_reason"] = sample.completion.finish_reason.value
+    about |= {"reason": grade.reason, "grader": grade.grader}
+    # A log that tells no seed is imported with 0, which is no seed.
+    if sample.completion.seed or "seed" in run.sampling:
+        about["seed"] = str(sample.completion.seed)
+    return about
 
 
 def _references(target: str | None) -> list[str]:

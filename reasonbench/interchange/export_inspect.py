@@ -23,6 +23,8 @@ STOP_REASONS = {
     FinishReason.LENGTH: "max_tokens",
     FinishReason.FILTER: "content_filter",
 }
+CONFIG = ("temperature", "top_p", "top_k", "max_tokens", "seed", "presence_penalty")
+"""Fields of SamplingSpec that inspect's configuration has under the same name."""
 THIN = 1024
 """Characters of a text that a summary holds, as inspect's own."""
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -107,18 +109,10 @@ def _scorer(run: Exported, task: TaskResult) -> str:
 
 
 def _header(run: Exported, task: TaskResult, log_id: str) -> dict[str, Any]:
-    engine, sampling = run.result.engine, run.result.sampling
+    engine, told = run.result.engine, run.sampling
     created = _time(run.date)
     present = sum(c.n + sum(c.ungraded.values()) for c in task.problems) + task.n_ungraded
-    config = {
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "top_k": sampling.top_k,
-        "max_tokens": sampling.max_tokens,
-        "stop_seqs": list(sampling.stop) or None,
-        "seed": sampling.seed,
-        "presence_penalty": sampling.presence_penalty,
-    }
+    config = {name: told.get(name) for name in CONFIG} | {"stop_seqs": told.get("stop") or None}
     return {
         "version": 2,
         "status": "success",
@@ -157,8 +151,8 @@ def _eval_metadata(run: Exported, task: TaskResult) -> dict[str, Any]:
         "exported_by": f"reasonbench {run.version}",
         "plan": run.result.plan,
         "grader": run.result.grader_versions[task.spec.name],
-        "min_p": run.result.sampling.min_p,
-        "repetition_penalty": run.result.sampling.repetition_penalty,
+        "min_p": run.sampling.get("min_p"),
+        "repetition_penalty": run.sampling.get("repetition_penalty"),
         "input": "the statement; the prompt around it is not kept",
         "caveats": caveats(run, task),
     }
@@ -193,6 +187,10 @@ def _sample(run: Exported, row: Row, sample: Sample) -> dict[str, Any]:
             {"type": "text", "text": sample.said},
         ]
     message = {"role": "assistant", "content": content, "source": "generate"}
+    stop_reason = STOP_REASONS.get(drawn.finish_reason, "unknown")
+    # A run that was imported without its text has no choice to show; inspect allows none.
+    has_text = run.has_text(drawn)
+    choices = [{"message": message, "stop_reason": stop_reason}] if has_text else []
     scores = None
     if grade is not None and grade.verdict != "ungraded":
         scores = {
@@ -211,15 +209,13 @@ def _sample(run: Exported, row: Row, sample: Sample) -> dict[str, Any]:
         "epoch": drawn.sample_index + 1,
         "input": problem.statement,
         "target": problem.target or "",
-        "messages": [{"role": "user", "content": problem.statement, "source": "input"}, message],
+        "messages": [
+            {"role": "user", "content": problem.statement, "source": "input"},
+            *(choice["message"] for choice in choices),
+        ],
         "output": {
             "model": run.result.engine.model,
-            "choices": [
-                {
-                    "message": message,
-                    "stop_reason": STOP_REASONS.get(drawn.finish_reason, "unknown"),
-                }
-            ],
+            "choices": choices,
             "usage": usage if total else None,
         },
         "scores": scores,

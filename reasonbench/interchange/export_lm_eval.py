@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from reasonbench.interchange.export_view import Exported, Row, encode, file_name, write_pretty
+from reasonbench.records import Completion
 from reasonbench.results import TaskResult
 
 FILTER = "reasonbench"
 METRIC = "pass@1"
 NO_ANSWER = "[invalid]"
 """What lm-eval writes where its filter finds no answer."""
+KWARGS = {"max_tokens": "max_gen_toks", "stop": "until"}
+"""lm-eval's names for what SamplingSpec calls otherwise."""
 LM_EVAL_VERSION = "0.4.13"
 """Version of lm-eval whose output this is like."""
 
@@ -59,7 +62,8 @@ def _line(run: Exported, doc_id: int, row: Row) -> dict[str, Any]:
         "reasonbench": {
             "task": problem.task,
             "sample_index": [s.completion.sample_index for s in samples],
-            "finish_reason": [s.completion.finish_reason.value for s in samples],
+            "has_text": [run.has_text(s.completion) for s in samples],
+            "finish_reason": [_finish(run, s.completion) for s in samples],
             "n_tokens": [s.completion.n_tokens for s in samples],
             "seed": [s.completion.seed for s in samples],
             "thinking_prefilled": [s.completion.thinking_prefilled for s in samples],
@@ -88,19 +92,16 @@ def _line(run: Exported, doc_id: int, row: Row) -> dict[str, Any]:
     }
 
 
+def _finish(run: Exported, drawn: Completion) -> str | None:
+    return drawn.finish_reason.value if run.has_text(drawn) else None
+
+
 def _gen_kwargs(run: Exported) -> dict[str, Any]:
-    s = run.result.sampling
-    return {
-        "do_sample": s.temperature > 0,
-        "temperature": s.temperature,
-        "top_p": s.top_p,
-        "top_k": s.top_k,
-        "min_p": s.min_p,
-        "max_gen_toks": s.max_tokens,
-        "until": list(s.stop),
-        "presence_penalty": s.presence_penalty,
-        "repetition_penalty": s.repetition_penalty,
-    }
+    told = run.sampling
+    named = {KWARGS.get(name, name): value for name, value in told.items() if name != "seed"}
+    if "temperature" in told:
+        named["do_sample"] = told["temperature"] > 0
+    return named
 
 
 def _results(run: Exported, hashes: dict[str, str]) -> dict[str, Any]:
@@ -122,7 +123,7 @@ def _results(run: Exported, hashes: dict[str, str]) -> dict[str, Any]:
             "model_revision": engine.revision,
             "gen_kwargs": _gen_kwargs(run),
             "limit": run.plan.spec.limit,
-            "random_seed": run.result.sampling.seed,
+            "random_seed": run.sampling.get("seed"),
         },
         "date": run.date.timestamp(),
         "lm_eval_version": LM_EVAL_VERSION,
@@ -134,6 +135,7 @@ def _results(run: Exported, hashes: dict[str, str]) -> dict[str, Any]:
             "plan": run.result.plan,
             "invalid": run.invalid,
             "warnings": run.warnings,
+            "not_told": run.result.engine.not_told,
             "owed": run.result.n_owed,
             "graders": run.result.grader_versions,
         },

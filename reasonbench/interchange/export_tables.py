@@ -49,8 +49,9 @@ def table_rows(run: Exported) -> Iterator[dict[str, Any]]:
 
 
 def flat(run: Exported, row: Row, sample: Sample) -> dict[str, Any]:
-    """Return one completion as a row; ``correct`` is None where there is no verdict."""
+    """Return one completion as a row: None for a text, an end or a verdict that is not known."""
     drawn, grade = sample.completion, sample.grade
+    has_text = run.has_text(drawn)
     judged = grade is not None and grade.verdict != "ungraded"
     return {
         "task": row.problem.task,
@@ -58,11 +59,11 @@ def flat(run: Exported, row: Row, sample: Sample) -> dict[str, Any]:
         "sample_index": drawn.sample_index,
         "statement": row.problem.statement,
         "target": row.problem.target,
-        "text": drawn.text,
+        "text": drawn.text if has_text else None,
         "thought": sample.thought,
-        "said": sample.said,
+        "said": sample.said if has_text else None,
         "thinking": sample.thinking,
-        "finish_reason": drawn.finish_reason.value,
+        "finish_reason": drawn.finish_reason.value if has_text else None,
         "n_prompt_tokens": drawn.n_prompt_tokens,
         "n_tokens": drawn.n_tokens,
         "seed": drawn.seed,
@@ -84,7 +85,7 @@ def _groups(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     size = 0
     for row in rows:
         group.append(row)
-        size += len(row["text"]) + len(row["statement"])
+        size += len(row["text"] or "") + len(row["statement"])
         if len(group) == GROUP_ROWS or size >= GROUP_CHARACTERS:
             yield group
             group, size = [], 0

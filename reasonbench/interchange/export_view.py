@@ -15,7 +15,16 @@ import msgspec
 
 from reasonbench.errors import ReasonbenchError
 from reasonbench.identity import digest
-from reasonbench.records import Completion, Counts, Estimate, Grade, Plan, Problem, Verdict
+from reasonbench.records import (
+    Completion,
+    Counts,
+    Estimate,
+    FinishReason,
+    Grade,
+    Plan,
+    Problem,
+    Verdict,
+)
 from reasonbench.results import RunResult, Severity, TaskResult
 
 R = TypeVar("R", bound=msgspec.Struct)
@@ -103,6 +112,17 @@ class Exported:
             yield from rows
 
     @property
+    def sampling(self) -> dict[str, Any]:
+        """How the completions were drawn, without what the log of an imported run does not tell."""
+        return self.result.engine.told(self.result.sampling)
+
+    def has_text(self, completion: Completion) -> bool:
+        """Tell whether a completion's text is known: of some logs there are the scores alone."""
+        settings = self.result.engine.settings
+        withheld = completion.finish_reason is FinishReason.FILTER and not completion.text
+        return not (withheld and settings.get("trace_available") is False)
+
+    @property
     def invalid(self) -> tuple[str, ...]:
         """Codes of the findings by which its scores are none."""
         return tuple(dict.fromkeys(finding.code for finding in self.result.invalid))
@@ -162,15 +182,15 @@ def pass_at(task: TaskResult, k: int) -> Estimate | None:
 
 def sampling_words(run: Exported, task: TaskResult) -> str:
     """Return how the completions were drawn, such as ``n=64 temperature=0.6 ...``."""
-    s = run.result.sampling
-    words = [f"n={task.n}", f"temperature={s.temperature:g}", f"top_p={s.top_p:g}"]
-    for name in ("top_k", "min_p", "presence_penalty"):
-        if value := getattr(s, name):
+    told = run.sampling
+    words = [f"n={task.n}"]
+    for name in ("temperature", "top_p", "top_k", "min_p", "presence_penalty"):
+        if (value := told.get(name)) or (value is not None and name in ("temperature", "top_p")):
             words.append(f"{name}={value:g}")
-    if s.repetition_penalty != 1:
-        words.append(f"repetition_penalty={s.repetition_penalty:g}")
-    if s.max_tokens is not None:
-        words.append(f"max_tokens={s.max_tokens}")
+    if told.get("repetition_penalty", 1) != 1:
+        words.append(f"repetition_penalty={told['repetition_penalty']:g}")
+    if told.get("max_tokens") is not None:
+        words.append(f"max_tokens={told['max_tokens']}")
     if task.stop_after_successes is not None:
         words.append(f"stopped after {task.stop_after_successes} correct")
     return " ".join(words)
@@ -187,6 +207,10 @@ def caveats(run: Exported, task: TaskResult) -> list[str]:
         said.append(f"{ungraded} completions without a verdict left out")
     if run.warnings:
         said.append(f"warnings: {', '.join(run.warnings)}")
+    if untold := run.result.engine.not_told:
+        said.append(f"imported from a log that does not tell {', '.join(untold)}")
+    if run.result.engine.settings.get("trace_available") is False:
+        said.append("imported from a log that does not hold the text of every completion")
     return said
 
 

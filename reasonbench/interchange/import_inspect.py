@@ -102,21 +102,24 @@ class _Reader:
         name = row.needs(row.name("id"), "id")
         epoch = row.needs(row.whole("epoch"), "epoch")
         choices = row.table("output").items("choices") or []
-        if row.data.get("error") is not None or not choices:
+        metadata = row.table("metadata")
+        ours = "sample_index" in metadata.data  # an export of ours, of a run without its text
+        if row.data.get("error") is not None or not (choices or ours):
             self._failed.append(f"{name} (epoch {epoch}, sample {row.number})")
             return
         self._several += len(choices) > 1
-        choice = row.inner(choices[0])
+        choice = row.inner(choices[0] if choices else {})
         messages = row.items("messages") or []
         turns = sum(isinstance(m, dict) and m.get("role") == "assistant" for m in messages)
         self._turns += turns > 1
-        text, redacted = _text(choice.table("message").data.get("content"))
+        text, redacted = None, False
+        if choices:
+            text, redacted = _text(choice.table("message").data.get("content"))
         self._redacted += redacted
-        metadata = row.table("metadata")
         item = self.found.problem(
             row,
             self._task,
-            (metadata.name("problem_id") if "sample_index" in metadata.data else None) or name,
+            (metadata.name("problem_id") if ours else None) or name,
             statement=conversation(row.data.get("input")),
             target=target_of(row.data.get("target")),
         )

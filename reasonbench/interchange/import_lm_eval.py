@@ -127,7 +127,7 @@ class _Reader:
                 row,
                 item,
                 repeat=_whole_at(own, "sample_index", i, i),
-                text=text,
+                text=None if _at(own, "has_text", i) is False else text,
                 score=scores[i],
                 answer=_answer(row, i, len(texts)),
                 finish_reason=_finish(_at(own, "finish_reason", i)),

@@ -14,6 +14,7 @@ import msgspec
 from reasonbench.errors import ReasonbenchError
 from reasonbench.interchange.import_values import brief
 from reasonbench.records import FinishReason
+from reasonbench.specs import SamplingSpec
 
 MAX_SAMPLES = 2_000_000
 """Completions in one log; a run keeps a row for each."""
@@ -299,9 +300,9 @@ def _lacks(log: Imported) -> list[str]:
         lacks.append("it counts no tokens")
     if log.told.model is None:
         lacks.append("it does not name the model")
-    untold = [name for name in ("temperature", "max_tokens") if name not in log.told.sampling]
+    untold = [n for n in SamplingSpec.__struct_fields__ if n not in log.told.sampling]
     if untold:
-        lacks.append(f"it does not tell {' and '.join(untold)}")
+        lacks.append(f"sampling not told by the log, and no default is a fact: {', '.join(untold)}")
     if all(s.score is None for s in samples) and all(i.mean is None for i in log.items):
         lacks.append("it holds no score of its own to compare with")
     return lacks

@@ -1,1 +1,1 @@
-"""An Audit becomes sections, sections become blocks, blocks become Markdown."""
+"""An audit or a study becomes a document of blocks, and that a page or Markdown."""

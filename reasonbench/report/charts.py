@@ -276,7 +276,7 @@ def _compared(comparison: Comparison, task: PairedTask) -> list[Block]:
             "pass@k of the model under audit less that of the other, in points, against k.",
             series,
             svg.log_axis("k (log scale)", [m.x for m in marks]),
-            _points_axis("points", [*ends, 0.0]),
+            svg.points_axis("points", [*ends, 0.0]),
         )
         blocks.append(Chart(name, drawing, Table(header, rows)))
     else:
@@ -287,14 +287,6 @@ def _compared(comparison: Comparison, task: PairedTask) -> list[Block]:
 
 def _ends(inside: Interval | None) -> tuple[float | None, float | None]:
     return (None, None) if inside is None else (100 * inside.low, 100 * inside.high)
-
-
-def _points_axis(label: str, values: Sequence[float]) -> svg.Axis:
-    low, high = min(values), max(values)
-    step = next((s for s in (1, 2, 5, 10, 20, 50) if (high - low) / s <= 6), 50)
-    first, last = int(low // step), int(-(-high // step))
-    ticks = [(float(i * step), f"{i * step:+d}") for i in range(first, last + 1)]
-    return svg.Axis(label, ticks[0][0], max(ticks[-1][0], ticks[0][0] + step), ticks)
 
 
 def _collapse(task: PairedTask, comparison: Comparison) -> str:
@@ -368,7 +360,7 @@ def gaps(found: Sequence[FreshGap]) -> list[Block]:
                               *_ends(v.interval), i)
                         for i, (r, v) in enumerate(first)
                     ],
-                    _points_axis("points of pass@1", [*ends, 0.0]),
+                    svg.points_axis("points of pass@1", [*ends, 0.0]),
                 )  # fmt: skip
             blocks.append(Chart(title, drawing, table))
             told = [f"{r.kind.value} shows {r.shows}. It does not show {r.cannot_show}."

@@ -24,10 +24,13 @@ from reasonbench.report.data import (
     ModelView,
     ProblemView,
     ReportData,
+    Surroundings,
     TaskView,
     portable,
     portable_comparison,
 )
+from reasonbench.report.evidence import FOUND
+from reasonbench.report.surroundings import read_surroundings
 from reasonbench.results import AUDIT_SCHEMA, Audit, Comparison, TaskResult
 from reasonbench.store import Store
 from reasonbench.store.database import STORE_FILE
@@ -109,11 +112,11 @@ def collect(source: Source, others: Sequence[Source] = ()) -> ReportData:
 
     Args:
         source: the model under audit.
-        others: models to show beside it; the audit's own reference comes before them.
+        others: models to show beside it; the audit's own references come before them.
     """
     audit = portable(source.audit)
     notes: list[str] = []
-    beside = [*_reference(source), *others]
+    beside = [*_references(source), *others]
     # What is fitted here is too small for threads, which took ten times as long; and their number
     # would move the last digits.
     with threadpool_limits(1):
@@ -124,7 +127,8 @@ def collect(source: Source, others: Sequence[Source] = ()) -> ReportData:
         for view, label in zip(views, labels, strict=True)
     ]
     notes += [f"{m.label}: {m.missing}." for m in models if m.missing]
-    comparisons = [] if audit.comparison is None else [audit.comparison]
+    comparisons = [portable_comparison(found) for found in source.audit.comparisons]
+    audit = msgspec.structs.replace(audit, further_comparisons=tuple(comparisons[1:]))
     for other, model in zip(others, models[len(models) - len(others) :], strict=True):
         found = _compared(other, source)
         if isinstance(found, str):
@@ -138,15 +142,31 @@ def collect(source: Source, others: Sequence[Source] = ()) -> ReportData:
         problems=_problems(source),
         comparisons=tuple(comparisons),
         disagreements=_disagreements(source),
+        surroundings=_surroundings(source, audit),
         notes=tuple(notes),
     )
 
 
-def _reference(source: Source) -> list[Source]:
-    if source.audit.spec.reference is None or source.directory is None:
+def _surroundings(source: Source, audit: Audit) -> tuple[Surroundings, ...]:
+    """Return what stands around the first place of each finding, where its run is at hand."""
+    if source.directory is None or source.audit.scan is None:
+        return ()
+    firsts = [
+        (own.matches[0], named.matches[0])
+        for own, named in zip(source.audit.findings, audit.findings, strict=True)
+        if own.status in FOUND and own.matches
+    ]
+    return read_surroundings(
+        [own for own, _ in firsts], [named for _, named in firsts], source.audit.scan.documents
+    )
+
+
+def _references(source: Source) -> list[Source]:
+    if source.directory is None:
         return []
-    directory = reference_directory(source.directory)
-    return [Source.load(directory)] if (directory / STORE_FILE).is_file() else []
+    numbers = range(1, 1 + len(source.audit.spec.reference_models()))
+    places = [reference_directory(source.directory, number) for number in numbers]
+    return [Source.load(place) for place in places if (place / STORE_FILE).is_file()]
 
 
 def _labels(names: Sequence[str]) -> list[str]:

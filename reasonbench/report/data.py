@@ -155,6 +155,23 @@ class ProblemView(Record, frozen=True, kw_only=True):
     """What it is a variant of."""
 
 
+class Surroundings(Record, frozen=True, kw_only=True):
+    """What stands around a place in the traces."""
+
+    document: str
+    """Document of the match."""
+    row: int
+    """Its row."""
+    field: str
+    """Its field."""
+    start: int
+    """First byte of the match in the field."""
+    before: str
+    """Some words before it; empty where it begins the field."""
+    after: str
+    """Some words after it; empty where it ends the field."""
+
+
 class ReportData(Record, frozen=True, kw_only=True):
     """Everything that a report shows."""
 
@@ -170,6 +187,8 @@ class ReportData(Record, frozen=True, kw_only=True):
     """The model under audit (B) against each of the others (A)."""
     disagreements: tuple[Disagreement, ...] = ()
     """Other graders on the same completions."""
+    surroundings: tuple[Surroundings, ...] = ()
+    """What stands around the first places of the evidence, where the traces are at hand."""
     notes: tuple[str, ...] = ()
     """What could not be shown, and why."""
 
@@ -193,19 +212,19 @@ def portable(audit: Audit) -> Audit:
     tasks = (replace(t, spec=replace(t.spec, source=_last(t.spec.source))) for t in audit.run.tasks)
     return replace(
         audit,
-        command=tuple(_inside(part) for part in audit.command),
+        command=tuple(inside_text(part) for part in audit.command),
         spec=replace(
             audit.spec,
             traces=tuple(map(short, audit.spec.traces)),
-            public=tuple(map(_inside, audit.spec.public)),
-            heldout=tuple(map(_inside, audit.spec.heldout)),
+            public=tuple(map(inside_text, audit.spec.public)),
+            heldout=tuple(map(inside_text, audit.spec.heldout)),
         ),
         run=replace(audit.run, path=_last(audit.run.path), tasks=tuple(tasks)),
         scan=audit.scan
         and replace(
             audit.scan,
             documents=tuple(map(short, audit.scan.documents)),
-            examples=tuple(map(_inside, audit.scan.examples)),
+            examples=tuple(map(inside_text, audit.scan.examples)),
         ),
         findings=tuple(_bare_finding(f, short) for f in audit.findings),
         checks=tuple(_bare_check(c, short) for c in audit.checks),
@@ -242,7 +261,7 @@ def _bare_gap(gap: FreshGap) -> FreshGap:
     return msgspec.structs.replace(gap, models=tuple(models))
 
 
-_PATH = re.compile(r"(?<![\w.~/<-])/[^\s:,;'\"()<>]*/[^\s:,;'\"()<>]*")
+_PATH = re.compile(r"(?<![\w.~/<-])(?<!http:)(?<!https:)/[^\s:,;'\"()<>]*/[^\s:,;'\"()<>]*")
 """An absolute path of two parts at least, within a text."""
 
 
@@ -251,7 +270,7 @@ def _last(path: str) -> str:
     return PurePath(path).name or path if path.startswith("/") else path
 
 
-def _inside(text: str) -> str:
+def inside_text(text: str) -> str:
     """Return ``text`` with the absolute paths in it shortened to their last part."""
     return _PATH.sub(lambda match: _last(match.group()), text) if "/" in text else text
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 from pathlib import PurePath
 
-from reasonbench.report.data import ReportData
+from reasonbench.report.data import ReportData, Surroundings
 from reasonbench.report.panels import Evidence, Segment
 from reasonbench.report.text import cut
 from reasonbench.results import Finding, FindingStatus, Match
@@ -37,6 +37,8 @@ DOUBTS = {
     "code": "Short programs for the same purpose look alike.",
 }
 """Why a finding of each kind may be none."""
+Place = tuple[str, int, str, int]
+"""Document, row, field and first byte."""
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
@@ -60,13 +62,22 @@ def _strength(finding: Finding) -> tuple[bool, int, float, float, int]:
 def evidence_of(data: ReportData) -> tuple[Evidence, ...]:
     """Return every piece of evidence, numbered from 1."""
     numbers = {(p.task, p.id): i for i, p in enumerate(data.problems, 1)}
+    around = around_of(data)
     return tuple(
-        _evidence(data, finding, i, numbers.get((finding.task, finding.problem_id), 0))
+        _evidence(
+            data,
+            finding,
+            i,
+            numbers.get((finding.task, finding.problem_id), 0),
+            around.get(spot_of(finding.matches[0])),
+        )
         for i, finding in enumerate(found_of(data), 1)
     )
 
 
-def _evidence(data: ReportData, finding: Finding, number: int, problem: int) -> Evidence:
+def _evidence(
+    data: ReportData, finding: Finding, number: int, problem: int, around: Surroundings | None
+) -> Evidence:
     match = finding.matches[0]
     statement = data.audit.statements.get(f"{finding.task}/{finding.problem_id}", "")
     left, right = shared(statement[:MAX_TEXT], match.text[:MAX_TEXT])
@@ -89,14 +100,26 @@ def _evidence(data: ReportData, finding: Finding, number: int, problem: int) -> 
         text=match.text,
         left=(*left, *_rest(statement)),
         right=(*right, *_rest(match.text)),
+        before="" if around is None else around.before,
+        after="" if around is None else around.after,
         doubt=_doubt(finding, statement),
     )
+
+
+def around_of(data: ReportData) -> dict[Place, Surroundings]:
+    """Return what stands around places, where that is known."""
+    return {(s.document, s.row, s.field, s.start): s for s in data.surroundings}
+
+
+def spot_of(match: Match) -> Place:
+    """Return what ``around_of`` knows a match by."""
+    return match.document, match.row, match.field, match.document_span[0]
 
 
 def place_of(match: Match) -> str:
     """Return where a match stands, in words."""
     return (
-        f"in {match.document}, line {match.row + 1}, {match.field}, characters "
+        f"in {match.document}, line {match.row + 1}, {match.field}, bytes "
         f"{match.document_span[0]} to {match.document_span[1]}"
     )
 

@@ -13,21 +13,23 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from reasonbench import __version__, plugins
-from reasonbench.protocols import Block, Section
+from reasonbench.protocols import Section
 from reasonbench.report import carried
+from reasonbench.report.audits import document_of
 from reasonbench.report.blocks import html_of
 from reasonbench.report.data import ReportData
+from reasonbench.report.document import Cargo, Document, Part
 from reasonbench.report.files import DATA_FILE, clear_pages, write_whole
-from reasonbench.report.markdown import blocks_of, sections, title_of
 from reasonbench.report.panels import EvidenceList
 from reasonbench.report.templating import render as fill
-from reasonbench.report.templating import source
+from reasonbench.report.templating import source as file_of
 from reasonbench.report.text import cut
 
 MAX_PAGE = 20_000_000
 """Bytes beyond which evidence goes into a folder."""
 MAX_PART = 4_000_000
 """Bytes of evidence on one page of that folder, about."""
+SCRIPT = "page.js"
 FRAME = 10_000
 """Bytes of a page beside its sections, style, script and data, at most about."""
 
@@ -49,7 +51,7 @@ class Drawn(NamedTuple):
 
 
 def render(
-    data: ReportData,
+    source: ReportData | Document,
     name: str = "report",
     parts: Sequence[Section] | None = None,
     *,
@@ -58,42 +60,41 @@ def render(
     """Return a report as HTML.
 
     Args:
-        data: what is shown.
+        source: a document, or what was collected of an audit.
         name: the file's name without its ending, which the folder beside it is named by.
-        parts: the sections; by default the registered ones.
+        parts: the sections of an audit; by default the registered ones.
         limit: bytes beyond which evidence goes into the folder.
     """
-    chosen = parts if parts is not None else sections()
-    found = [(section.title, blocks_of(section, data)) for section in chosen]
-    found = [(title, blocks) for title, blocks in found if blocks]
-    pieces = _pieces(found)
+    document = source if isinstance(source, Document) else document_of(source, parts)
+    cargo, pieces = document.cargo, _pieces(document.parts)
     drawn = [
-        Drawn(number, cut(title, 200), _drawn(title, blocks))
-        for number, (title, blocks) in enumerate(found, 1)
+        Drawn(number, cut(part.title, 200), _drawn(part))
+        for number, part in enumerate(document.parts, 1)
     ]
     others = FRAME + sum(len(part.encode()) for section in drawn for part in section.parts)
-    others += sum(len(source(name).encode()) for name in ("page.css", "page.js"))
-    whole = carried.encoded(data)
-    kept, embedded = len(pieces), carried.embedded(data)
+    others += sum(len(file_of(name).encode()) for name in (*document.style, SCRIPT))
+    kept, embedded = len(pieces), cargo.embedded()
     further: dict[str, str] = {}
-    if others + len(embedded) + sum(len(p.encode()) for p in pieces) > limit:
-        kept = _fitting(data, pieces, limit - others)
-        embedded = carried.embedded(data, kept, carried.digest_of(whole))
-        further = _further(data, pieces, kept)
+    size = others + len(embedded) + sum(len(p.encode()) for p in pieces)
+    if size > limit and cargo.divisible:
+        whole = cargo.whole()
+        kept = _fitting(cargo, pieces, limit - others)
+        embedded = cargo.embedded(kept, carried.digest_of(whole))
+        further = _further(document, pieces, kept)
         further[DATA_FILE] = whole
     if pieces:
         folder = carried.folder_of(name)
-        _place(drawn, found, pieces, kept=kept, files=list(further), folder=folder)
-    return Page(_page(data, drawn, embedded), further)
+        _place(drawn, document.parts, pieces, kept=kept, files=list(further), folder=folder)
+    return Page(_page(document, drawn, embedded), further)
 
 
-def write(data: ReportData, path: Path, *, limit: int = MAX_PAGE) -> Path:
+def write(source: ReportData | Document, path: Path, *, limit: int = MAX_PAGE) -> Path:
     """Write the report, each file whole or not at all, and the page last.
 
     Raises:
         StoreWriteError: a file cannot be written.
     """
-    page = render(data, path.stem, limit=limit)
+    page = render(source, path.stem, limit=limit)
     folder = path.with_name(carried.folder_of(path.stem))
     for name, text in page.further.items():
         write_whole(folder / name, text)
@@ -115,22 +116,22 @@ def _hash(text: str) -> str:
     return f"'sha256-{digest}'"
 
 
-def _pieces(found: Sequence[tuple[str, Sequence[Block]]]) -> list[Markup]:
+def _pieces(parts: Sequence[Part]) -> list[Markup]:
     """Return the evidence one by one."""
-    lists = [b for _, blocks in found for b in blocks if isinstance(b, EvidenceList)]
+    lists = [b for part in parts for b in part.blocks if isinstance(b, EvidenceList)]
     return [piece for one in lists for piece in one.pieces()]
 
 
-def _drawn(title: str, blocks: Sequence[Block]) -> list[Markup]:
-    """Return a section's blocks, but for the evidence, whose place is left empty."""
-    with plugins.attributed("section", title):
-        return [Markup() if isinstance(b, EvidenceList) else html_of(b) for b in blocks]
+def _drawn(part: Part) -> list[Markup]:
+    """Return a part's blocks, but for the evidence, whose place is left empty."""
+    with plugins.attributed("section", part.title):
+        return [Markup() if isinstance(b, EvidenceList) else html_of(b) for b in part.blocks]
 
 
-def _fitting(data: ReportData, pieces: Sequence[Markup], room: int) -> int:
+def _fitting(cargo: Cargo, pieces: Sequence[Markup], room: int) -> int:
     """Return how many pieces of evidence fit, their data included."""
-    room -= len(carried.embedded(data, 0, "0" * 64))
-    weights = carried.weights(data)
+    room -= len(cargo.embedded(0, "0" * 64))
+    weights = cargo.weights()
     for kept, (piece, weight) in enumerate(zip(pieces, weights, strict=True)):
         room -= len(piece.encode()) + weight
         if room < 0:
@@ -138,18 +139,18 @@ def _fitting(data: ReportData, pieces: Sequence[Markup], room: int) -> int:
     return len(pieces)
 
 
-def _further(data: ReportData, pieces: Sequence[Markup], kept: int) -> dict[str, str]:
+def _further(document: Document, pieces: Sequence[Markup], kept: int) -> dict[str, str]:
     """Return the pages of the evidence that does not fit."""
     pages: dict[str, str] = {}
     first, size = kept, 0
     for at in range(kept, len(pieces)):
         size += len(pieces[at].encode())
         if size >= MAX_PART or at == len(pieces) - 1:
-            style = source("page.css")
+            style = _style(document)
             html = fill(
                 "evidence_page",
                 policy=policy(style, ""),
-                title=cut(title_of(data.audit), 300),
+                title=cut(document.title, 300),
                 style=Markup(style),
                 first=first + 1,
                 last=at + 1,
@@ -162,7 +163,7 @@ def _further(data: ReportData, pieces: Sequence[Markup], kept: int) -> dict[str,
 
 def _place(
     drawn: Sequence[Drawn],
-    found: Sequence[tuple[str, Sequence[Block]]],
+    found: Sequence[Part],
     pieces: Sequence[Markup],
     *,
     kept: int,
@@ -184,17 +185,21 @@ def _place(
                 return
 
 
-def _page(data: ReportData, drawn: Sequence[Drawn], embedded: str) -> str:
-    style, script = source("page.css"), source("page.js")
+def _style(document: Document) -> str:
+    return "".join(file_of(name) for name in document.style)
+
+
+def _page(document: Document, drawn: Sequence[Drawn], embedded: str) -> str:
+    style, script = _style(document), file_of(SCRIPT)
     html = fill(
         "page",
         policy=policy(style, script),
         version=__version__,
-        title=cut(title_of(data.audit), 300),
+        title=cut(document.title, 300),
         style=Markup(style),
         script=Markup(script),
         sections=drawn,
-        created=data.audit.created.isoformat(timespec="seconds"),
+        origin=document.origin,
         data=Markup(embedded),
     )
     return str(html)

@@ -199,13 +199,23 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """The statement, in pieces."""
     right: tuple[Segment, ...]
     """What the document has, in pieces."""
+    before: str
+    """Some words before it there, where they are at hand."""
+    after: str
+    """Some words after it."""
     doubt: tuple[str, ...]
     """Why it may be a false positive."""
 
     def markdown(self) -> str:
         """Return both texts."""
         problem = Verbatim(f"Problem {self.problem_id} of {self.task}", self.statement)
-        return f"{problem.markdown()}\n\n{Verbatim(self.place, self.text).markdown()}"
+        parts = [problem.markdown(), Verbatim(self.place, self.text).markdown()]
+        if self.before or self.after:
+            around = (
+                f"Around it: {self.before or '(the beginning)'} [...] {self.after or '(the end)'}"
+            )
+            parts.append(cell(around, 1000))
+        return "\n\n".join(parts)
 
     def html(self) -> Markup:
         """Return an article with both texts side by side."""

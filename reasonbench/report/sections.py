@@ -5,11 +5,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
-
 from reasonbench.presets import PRESETS
 from reasonbench.protocols import Block
-from reasonbench.records import Estimate
+from reasonbench.records import EngineIdentity, Estimate
 from reasonbench.report import charts, grids, leaks, verdicts
 from reasonbench.report.blocks import Bullets, Details, Heading, Paragraph, Table
 from reasonbench.report.data import ReportData, bare
@@ -33,6 +31,7 @@ from reasonbench.results import (
     ValidityFinding,
     VerdictWord,
 )
+from reasonbench.specs import SamplingSpec
 from reasonbench.verdict import invalid_for
 
 MAX_SENTENCE = 1000
@@ -209,11 +208,11 @@ class MethodSection:
             ("weights digest", engine.weights_digest),
             ("engine", f"{engine.engine}, {engine.dtype} ({versions})"),
             ("engine settings", _pairs(engine.settings)),
-            ("sampling", _pairs(msgspec.to_builtins(sampling))),
+            ("sampling", _sampling(engine, sampling)),
             ("preset", _preset(audit.spec.model.preset)),
             ("system prompt", audit.spec.system_prompt or "none added"),
             ("graders", graders),
-            ("seeds", f"run seed {sampling.seed}; a problem's seed and a completion's follow"),
+            ("seeds", _seeds(engine, sampling)),
             ("tasks", "; ".join(_task_source(task) for task in audit.run.tasks)),
             ("detectors", ", ".join(dict.fromkeys(f.detector for f in audit.findings)) or "none"),
             ("level of the intervals", level_name(audit.spec.level)),
@@ -248,6 +247,18 @@ def _search_row(audit: Audit, task: TaskResult) -> tuple[str, ...]:
     searched = sum(f.status is not FindingStatus.NOT_CHECKED for f in mine)
     places = sum(f.n_matches for f in found)
     return (task.spec.name, str(task.role or "-"), str(searched), str(len(found)), str(places))
+
+
+def _sampling(engine: EngineIdentity, sampling: SamplingSpec) -> str:
+    told = _pairs(engine.told(sampling))
+    untold = ", ".join(engine.not_told)
+    return f"{told}; not told by the log: {untold}" if untold else told
+
+
+def _seeds(engine: EngineIdentity, sampling: SamplingSpec) -> str:
+    if "seed" in engine.not_told:
+        return "not told by the log"
+    return f"run seed {sampling.seed}; a problem's seed and a completion's follow"
 
 
 def _preset(name: str | None) -> str:

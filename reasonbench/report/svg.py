@@ -47,6 +47,10 @@ class Series(NamedTuple):
     dashed: bool = False
     named: bool = True
     """Whether the legend names it."""
+    names: Sequence[str] = ()
+    """What stands beside each of the marks, where something does."""
+    shaped: bool = True
+    """Whether its points are marked; a level that others are held against is a line alone."""
 
 
 class Axis(NamedTuple):
@@ -78,6 +82,31 @@ def log_axis(label: str, values: Sequence[float], most: int = 9) -> Axis:
 def share_axis(label: str) -> Axis:
     """Return an axis from 0 to 100%."""
     return Axis(label, 0.0, 1.0, [(i / 4, f"{25 * i}%") for i in range(5)])
+
+
+def share_span(label: str, values: Sequence[float]) -> Axis:
+    """Return an axis of proportions that holds the values and little more."""
+    low, high = max(0.0, min(values)), min(1.0, max(values))
+    step = next((s for s in (0.01, 0.02, 0.05, 0.1, 0.2) if (high - low) / s <= 5), 0.25)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    last = max(last, first + 1)
+    ticks = [(i * step, f"{100 * i * step:.0f}%") for i in range(first, last + 1)]
+    return Axis(label, ticks[0][0], ticks[-1][0], ticks)
+
+
+def step_axis(label: str, names: Sequence[str]) -> Axis:
+    """Return an axis of names at equal distances; the first lies at 0."""
+    ticks = [(float(i), name) for i, name in enumerate(names)]
+    return Axis(label, -0.25, len(names) - 0.75, ticks)
+
+
+def points_axis(label: str, values: Sequence[float]) -> Axis:
+    """Return an axis of signed points that holds the values, with round ticks."""
+    low, high = min(values), max(values)
+    step = next((s for s in (1, 2, 5, 10, 20, 50) if (high - low) / s <= 6), 50)
+    first, last = int(low // step), int(-(-high // step))
+    ticks = [(float(i * step), f"{i * step:+d}") for i in range(first, last + 1)]
+    return Axis(label, ticks[0][0], max(ticks[-1][0], ticks[0][0] + step), ticks)
 
 
 def number_axis(label: str, high: float) -> Axis:
@@ -142,7 +171,8 @@ def lines(
         title=one_line(title, 300),
         description=one_line(description),
         series=drawn,
-        legend=_legend([(s.label, s.colour, s.dashed) for s in named]),
+        names=_names(series, frame),
+        legend=_legend([(s.label, s.colour, s.dashed) for s in named], [s.shaped for s in named]),
         shade=shade,
         **frame.shared(),
     )
@@ -251,17 +281,36 @@ def shape(number: int, x: float, y: float, size: float = 3.6) -> dict[str, str]:
     return {"kind": kind, "path": paths[kind]}
 
 
-def _legend(names: Sequence[tuple[str, int, bool]]) -> list[dict[str, object]]:
+def _legend(
+    names: Sequence[tuple[str, int, bool]], shaped: Sequence[bool] = ()
+) -> list[dict[str, object]]:
     return [
         {
             "label": one_line(label, MAX_LABEL),
             "y": TOP + LEGEND_ROW * i + 4,
             "colour": colour % COLOURS,
             "dashed": dashed,
-            "shape": shape(colour, LEFT + 10, TOP + LEGEND_ROW * i + 4),
+            "shape": shape(colour, LEFT + 10, TOP + LEGEND_ROW * i + 4)
+            if i >= len(shaped) or shaped[i]
+            else None,
         }
         for i, (label, colour, dashed) in enumerate(names)
     ]
+
+
+def _names(series: Sequence[Series], frame: _Frame) -> list[tuple[float, float, str, str]]:
+    """Return where the names of points stand: the corner that is farthest from other points."""
+    spots = [(frame.x(m.x), frame.y(m.y)) for s in series for m in s.marks]
+    found = []
+    for one in series:
+        for mark, name in zip(one.marks, one.names, strict=False):
+            x, y = frame.x(mark.x), frame.y(mark.y)
+            corners = [(x + i * 22, y + j * 10, i) for j in (-1, 1) for i in (1, -1)]
+            inside = [c for c in corners if LEFT < c[0] < frame.right] or corners
+            at = max(inside, key=lambda c: min(math.dist(c[:2], spot) for spot in spots))
+            shown = one_line(name, MAX_LABEL)
+            found.append((round(x + 6 * at[2], 1), round(at[1] + 4, 1), "end" * (at[2] < 0), shown))
+    return found
 
 
 def _drawn(series: Series, frame: _Frame) -> dict[str, object]:
@@ -290,7 +339,7 @@ def _drawn(series: Series, frame: _Frame) -> dict[str, object]:
             for m, (x, _) in zip(marks, spots, strict=True)
             if m.low is not None and m.high is not None
         ],
-        "shapes": [shape(series.colour, x, y) for x, y in spots],
+        "shapes": [shape(series.colour, x, y) for x, y in spots] if series.shaped else [],
     }
 
 

@@ -266,7 +266,15 @@ class Audit(Record, frozen=True, kw_only=True):
     gaps: tuple[FreshGap, ...] = ()
     """Each public task against each fresh one, beside the reference and the control."""
     comparison: Comparison | None = None
-    """The model against its reference, problem by problem, with the test for collapse."""
+    """The model against its first reference, problem by problem, with the test for collapse."""
+    further_comparisons: tuple[Comparison, ...] = ()
+    """The same against each further reference, in the spec's order."""
+
+    @property
+    def comparisons(self) -> tuple[Comparison, ...]:
+        """The model against each of its references, in the spec's order."""
+        first = () if self.comparison is None else (self.comparison,)
+        return first + self.further_comparisons
 
 
 RESULTS: dict[str, type[msgspec.Struct]] = {

@@ -65,8 +65,9 @@ class StudyDiversity(Record, frozen=True, kw_only=True):
     """Correct completions that each problem is rarefied to."""
     n_problems: int
     """Problems behind it."""
-    distinct_solved: float
-    """Mean number of different correct solutions a problem among all n completions."""
+    distinct_solved: float | None
+    """Mean number of different correct solutions a problem among all n completions; None where
+    the grader tells none apart."""
     answer_entropy: float | None
     """Mean entropy in nats of the answers of a problem, right and wrong."""
     collision: float | None

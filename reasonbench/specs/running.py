@@ -184,6 +184,9 @@ class AuditSpec(Spec, frozen=True, kw_only=True):
     reference: ModelSpec | None = None
     """A model without the leak, such as the base or the teacher, that detectors on the model's
     side sample as they do the model under audit; run by the same engine."""
+    references: tuple[ModelSpec, ...] = ()
+    """Several of them, in place of ``reference``: each is sampled on all tasks and compared with
+    the model.  The first is the one that detectors, the fresh gap and the gate's margins use."""
     engine: EngineSpec = EngineSpec()
     """How the model is run."""
     sampling: SamplingSpec = SamplingSpec()
@@ -204,7 +207,11 @@ class AuditSpec(Spec, frozen=True, kw_only=True):
     force_system_prompt: bool = False
     """Send it even to a model whose card says not to."""
     gate: GatePolicy | None = None
-    """Policy that decides the exit code; its margins are against the reference."""
+    """Policy that decides the exit code; its margins are against the first reference."""
+
+    def reference_models(self) -> tuple[ModelSpec, ...]:
+        """Return the references, however they were given; the first is the one to measure by."""
+        return self.references if self.reference is None else (self.reference, *self.references)
 
     def task_names(self) -> tuple[str, ...]:
         """Return all tasks that this audit samples."""

@@ -67,8 +67,11 @@ from reasonbench.stats.gaffke import (
 from reasonbench.stats.intervals import Interval, beta_interval, wilson_interval
 from reasonbench.stats.multiple import benjamini_hochberg, holm
 from reasonbench.stats.passk import pass_at_k, unbiased_variance, variance_given_p
+from reasonbench.stats.seed_crossing import crossing_seeds
+from reasonbench.stats.seeds import SeedVariance, Student, seed_variance
 from reasonbench.stats.sequential import SequentialGate, gate_sequential
 from reasonbench.stats.stopped import pass_at_k_stopped
+from reasonbench.stats.study import SeedEstimate, compare_seeds, estimate_seeds
 
 __all__ = [
     "FIXED_INTERVAL_NOT_IDENTIFIED",
@@ -89,7 +92,10 @@ __all__ = [
     "IntervalAndBand",
     "PairedComparison",
     "Plan",
+    "SeedEstimate",
+    "SeedVariance",
     "SequentialGate",
+    "Student",
     "accuracy_at_budget",
     "answer_entropy",
     "benchmark_pass_at_k",
@@ -98,10 +104,13 @@ __all__ = [
     "beta_interval",
     "collision_probability",
     "compare_paired",
+    "compare_seeds",
+    "crossing_seeds",
     "difficulty_variance",
     "distinct_n",
     "distinct_rarefied",
     "diversity_collapse",
+    "estimate_seeds",
     "extrapolate_pass_at_k",
     "fit_beta_binomial",
     "fit_mixture",
@@ -124,6 +133,7 @@ __all__ = [
     "pass_hat_k",
     "plan",
     "power",
+    "seed_variance",
     "self_bleu",
     "share_unsolved",
     "tail_ratio",

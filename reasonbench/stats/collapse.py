@@ -141,7 +141,7 @@ def diversity_collapse(
     check_probability(level, name="level", caller=caller)
     last = check_count(k, name="k", caller=caller, least=2)
     times = check_count(resamples, name="resamples", caller=caller)
-    k_K = _curve_ks(last)
+    k_K = curve_ks(last)
     counts = check_paired(n_a, c_a, n_b, c_b, caller)
     kept = _kept(counts, last, caller)
     groups = check_groups(clusters, kept.size, caller=caller)
@@ -187,7 +187,8 @@ def _kept(
     return kept
 
 
-def _curve_ks(last: int) -> IntArray:
+def curve_ks(last: int) -> IntArray:
+    """Values of k at which curves are compared: all, or log-spaced ones up to the last."""
     if last <= _CURVE_POINTS:
         return np.arange(1, last + 1)
     spaced = np.unique(np.rint(np.geomspace(1, last, _CURVE_POINTS)).astype(np.int64))
@@ -209,15 +210,15 @@ def _crossing(rows: Differences, k_K: IntArray, level: float, times: int, seed: 
     count_BD = rng.multinomial(total, rows.counts / total, size=times).astype(np.float64)
     sum_DK = rows.means * rows.sizes
     delta_BK = (count_BD @ sum_DK) / (count_BD @ rows.sizes)
-    drawn_B = np.sort(_first_crossings(delta_BK, k_K))
+    drawn_B = np.sort(first_crossings(delta_BK, k_K))
     tail = (1 - level) / 2
-    point = _first_crossings(rows.delta[None], k_K)[0]
+    point = first_crossings(rows.delta[None], k_K)[0]
     low = drawn_B[int(tail * (times - 1))]
     high = drawn_B[int(np.ceil((1 - tail) * (times - 1)))]
-    return Crossing(_finite(point), _finite(min(low, point)), _finite(max(high, point)))
+    return Crossing(finite(point), finite(min(low, point)), finite(max(high, point)))
 
 
-def _first_crossings(delta_BK: FloatArray, k_K: IntArray) -> FloatArray:
+def first_crossings(delta_BK: FloatArray, k_K: IntArray) -> FloatArray:
     """First k at which each curve is at 0 or below, interpolated on log k; inf if none."""
     below_BK = delta_BK <= 0
     first_B = below_BK.argmax(axis=1)
@@ -229,5 +230,6 @@ def _first_crossings(delta_BK: FloatArray, k_K: IntArray) -> FloatArray:
     return np.where(below_BK.any(axis=1), np.exp(log_B), np.inf)
 
 
-def _finite(value: float) -> float | None:
+def finite(value: float) -> float | None:
+    """The number; None where it is infinite."""
     return float(value) if np.isfinite(value) else None

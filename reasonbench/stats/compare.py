@@ -40,6 +40,9 @@ GAFFKE: Final = "gaffke"
 ENOUGH: Final = 15.0
 """Effective problems from which on Student's t holds."""
 
+ROUNDING: Final = 1e-24
+"""Squared standard error up to which differences are all alike, but for rounding."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PairedComparison:
@@ -162,7 +165,7 @@ def compare_paired(
     )
     variance_K, clusters_K = clustered_variance(rows.means, rows.sizes, rows.counts)
     effective_K = effective_number(rows)
-    student_K = (effective_K >= ENOUGH) & (variance_K > 0)
+    student_K = (effective_K >= ENOUGH) & (variance_K > ROUNDING)
     student = t_interval(rows.delta, variance_K, clusters_K, level)
     low_K = np.where(student_K, np.maximum(student.low, -1.0), 2 * alone.low - 1)
     high_K = np.where(student_K, np.minimum(student.high, 1.0), 2 * alone.high - 1)
@@ -292,7 +295,7 @@ def one_sided_p_values(
     """P-values of delta <= 0 (or, if `negative`, of delta >= 0), by `compare_paired`'s method."""
     sign = -1.0 if negative else 1.0
     variance_K, clusters_K = clustered_variance(rows.means, rows.sizes, rows.counts)
-    student_K = (effective_number(rows) >= ENOUGH) & (variance_K > 0)
+    student_K = (effective_number(rows) >= ENOUGH) & (variance_K > ROUNDING)
     p_K = gaffke_p_value(
         (sign * rows.means + 1) / 2,
         0.5,

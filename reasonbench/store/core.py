@@ -283,11 +283,7 @@ class Store:
 
     def failures(self, plan_id: str) -> list[Failure]:
         """Return all failures of the plan's items, those since made good included."""
-        rows = self._select(
-            "SELECT f.record FROM failures f JOIN plan_items i ON i.key = f.key "
-            "WHERE i.plan = ? ORDER BY f.number",
-            (self._number(plan_id),),
-        )
+        rows = self._select(queries.FAILURES, (self._number(plan_id),))
         return [decode(record, Failure) for (record,) in rows]
 
     def add_grades(self, plan_id: str, grades: Sequence[Grade]) -> int:
@@ -308,6 +304,11 @@ class Store:
                 "ON CONFLICT (key, grader, problem) DO NOTHING",
                 ((g.key, column(g.grader), number, g.key, encode(g)) for g in grades),
             )
+
+    def graders(self) -> list[str]:
+        """Return the identity of every grader that has judged something, under whatever plan."""
+        rows = self._select("SELECT record FROM grades GROUP BY grader")
+        return sorted(decode(record, Grade).grader for (record,) in rows)
 
     def ungraded(
         self, plan_id: str, graders: Mapping[str, str]

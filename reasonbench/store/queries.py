@@ -20,6 +20,11 @@ COMPLETIONS = """
     WHERE i.plan = :plan AND i.position > :after ORDER BY i.position LIMIT :page"""
 """Position, problem digest and completion of each item that has one."""
 
+FAILURES = """
+    SELECT f.record FROM failures f JOIN plan_items i ON i.key = f.key
+    WHERE i.plan = ? ORDER BY f.number"""
+"""Each failure of the plan's items, in the order in which they happened."""
+
 UNGRADED = """
     WITH wanted (task, grader) AS (VALUES {values})
     SELECT i.position, i.problem, c.record

@@ -36,6 +36,7 @@ CHECKS: tuple[Callable[[Run], Iterator[ValidityFinding]], ...] = (
     settings.system_prompt,
     settings.sampling_differs_from_preset,
     settings.parameters_not_sent,
+    settings.sampling_not_told,
 )
 """Every check; findings of one severity come in this order."""
 

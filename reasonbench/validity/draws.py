@@ -59,12 +59,12 @@ def duplicates(run: Run) -> Iterator[ValidityFinding]:
 
 
 def _silent_greedy(run: Run, task: TaskSeen) -> Iterator[ValidityFinding]:
-    sampling = run.plan.sampling
+    sampling, told = run.plan.sampling, "temperature" not in run.plan.engine.not_told
     several = [p for p in task.problems.values() if len(p.hashes) > 1]
     if (
         run.plan.engine.settings.get("text_available") is False
         or len(several) < LEAST_ALIKE_PROBLEMS
-        or sampling.temperature < ALIKE_TEMPERATURE
+        or (told and sampling.temperature < ALIKE_TEMPERATURE)
         or sampling.top_k == 1
     ):
         return
@@ -74,24 +74,29 @@ def _silent_greedy(run: Run, task: TaskSeen) -> Iterator[ValidityFinding]:
         return
     length = sum(p.n_tokens for p in alike) / sum(len(p.hashes) for p in alike)
     severity = graded(length, note=0, warning=ALIKE_WARNING, invalid=ALIKE_INVALID)
-    cause = (
+    greedy = (
         "the engine seems to ignore the temperature; find out what it does with it"
-        if severity is not Severity.NOTE
-        else "texts this short a sure model repeats, and so does an engine that ignores it"
+        if told
+        else "decoding seems to have been greedy, so n is 1; ask the source"
     )
+    cause = (
+        greedy
+        if severity is not Severity.NOTE
+        else "texts this short a sure model repeats, and so does greedy decoding"
+    )
+    drawn = f"temperature {sampling.temperature:g}" if told else "a temperature that was not told"
     yield finding(
         "duplicates",
         severity or Severity.NOTE,
         task.name,
         f"On {len(alike):,} of {times(len(several), 'problem')} of {task.name} all completions are "
-        f"the same text ({length:.0f} tokens on average) at temperature {sampling.temperature:g}: "
-        f"{cause}.",
+        f"the same text ({length:.0f} tokens on average) at {drawn}: {cause}.",
         "facts of engines: some servers ignore temperature and top_p",
         problems=len(several),
         problems_alike=len(alike),
         share=share,
         mean_tokens=length,
-        temperature=sampling.temperature,
+        temperature=sampling.temperature if told else None,
         examples=[example(task.name, p.id) for p in alike[:MAX_EXAMPLES]],
     )
 

@@ -20,6 +20,7 @@ CODES = frozenset(
         "no_answer",
         "parameters_not_sent",
         "sampling_differs_from_preset",
+        "sampling_not_told",
         "stop_in_thinking",
         "system_prompt",
         "thinking_stripped",

@@ -128,12 +128,12 @@ def sampling_differs_from_preset(run: Run) -> Iterator[ValidityFinding]:
     differing = {
         name: {"card": said, "taken": taken[name]}
         for name, said in preset.sampling.items()
-        if name not in run.plan.engine.settings.get("not_told", ())
+        if name not in run.plan.engine.not_told
         and _differs(name, taken[name], said)
     }
     if not differing:
         return
-    greedy = run.plan.sampling.temperature == 0
+    greedy = taken.get("temperature") == 0
     few = "max_tokens" in differing and taken["max_tokens"] < FEW_TOKENS * preset.max_tokens
     grave = few or (greedy and preset.greedy_discouraged)
     shown = ", ".join(f"{k} {v['taken']:,} for {v['card']:,}" for k, v in differing.items())
@@ -169,6 +169,20 @@ def parameters_not_sent(run: Run) -> Iterator[ValidityFinding]:
                 for name in Counter(names)
                 if hasattr(run.plan.sampling, name)
             },
+        )
+
+
+def sampling_not_told(run: Run) -> Iterator[ValidityFinding]:
+    """Sampling fields that the log of an imported run does not tell."""
+    untold = run.plan.engine.not_told
+    if untold:
+        yield finding(
+            "sampling_not_told",
+            Severity.NOTE,
+            None,
+            f"Sampling not told by the log: {', '.join(untold)}. What stands for them in this run "
+            "is reasonbench's default and no fact; ask the source before comparing scores.",
+            not_told=list(untold),
         )
 
 

@@ -5,6 +5,7 @@ import itertools
 import pytest
 from browser import NARROW, WIDE, Chromium, accessibility, missing, nu_errors, parse_errors
 from page_audits import audited
+from page_checks import HIDDEN, IN_VIEW, LOUD, OVERFLOW, UNSEEN
 from page_payloads import MARKUP, hostile_audit
 
 from reasonbench.audit import read_audit
@@ -13,30 +14,6 @@ from reasonbench.report.text import interval, percent
 PAGES = ("normal", "hostile")
 SIZES = pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 BOTH = pytest.mark.parametrize("name", PAGES)
-LOUD = """() => [...document.querySelectorAll("*")].filter(e =>
-    ["IFRAME", "FRAME", "OBJECT", "EMBED", "FORM", "BASE", "LINK", "IMG", "VIDEO", "AUDIO",
-     "FOREIGNOBJECT", "ANIMATE", "SET", "MATH", "PLAINTEXT"].includes(e.tagName.toUpperCase())
-    || e.classList.contains("pwned")
-    || e.getAttributeNames().some(n => n.startsWith("on")
-        || ["style", "srcdoc", "xlink:href", "src"].includes(n))
-    || /^(?!#)/.test(e.getAttribute("href") ?? "#")).map(e => e.outerHTML.slice(0, 200))"""
-OVERFLOW = """() => { const width = document.documentElement.clientWidth;
-    const all = [...document.querySelectorAll("body *")];
-    const scrolls = e => ["auto", "scroll"].includes(getComputedStyle(e).overflowX);
-    const boxes = all.filter(e => scrolls(e) && e.scrollWidth > e.clientWidth + 1);
-    const loose = all.filter(e => e.checkVisibility() && !boxes.some(b => b !== e && b.contains(e))
-        && !(e.ownerSVGElement) && e.getBoundingClientRect().right > width + 1);
-    const unreachable = boxes.filter(e => e.tabIndex < 0);
-    return [document.documentElement.scrollWidth - width,
-        ...[loose, unreachable].map(es => es.map(e => e.outerHTML.slice(0, 200)))]; }"""
-HIDDEN = """() => [...document.querySelectorAll("main *")].filter(e => e.children.length === 0
-    && e.textContent.trim() && !e.closest("[hidden], script, style, svg, .screen-only")
-    && !e.checkVisibility({contentVisibilityAuto: true})).map(e => e.outerHTML.slice(0, 200))"""
-UNSEEN = set("\u202e\u2066\u2069\u200b\ufeff\u2028\u2029\u0085\x00\x1b\x0b")
-IN_VIEW = """selector => { const e = document.querySelector(selector);
-    const r = e.getBoundingClientRect();
-    return e.checkVisibility() && r.top >= 0 && r.left >= 0 && r.height > 0
-        && r.top < innerHeight && r.right <= innerWidth + 1; }"""
 
 
 @pytest.fixture(scope="module")
@@ -231,6 +208,45 @@ def rows_of(visit):
     return visit.page.locator("#grid tbody tr").evaluate_all(
         "rows => rows.map(r => ({...r.dataset, text: r.cells[0].textContent}))"
     )
+
+
+GRID = """() => { const box = document.querySelector(".tall"); box.scrollIntoView();
+    const shown = e => { const r = e.getBoundingClientRect(), b = box.getBoundingClientRect();
+        return e.checkVisibility() && r.left >= b.left - 1 && r.right <= b.right + 1; };
+    const row = document.querySelector("#grid tbody tr");
+    return [...row.cells].map(c => [c.className.slice(0, 5), shown(c)]); }"""
+OVER = """() => [...document.querySelectorAll("#grid td[class^=r]")].filter(cell => {
+    const range = document.createRange(); range.selectNodeContents(cell);
+    const text = range.getBoundingClientRect(), box = cell.getBoundingClientRect();
+    const reach = side => { const s = getComputedStyle(cell, side);
+        return s.content === "none" ? 0 : parseFloat(s.height)
+            + parseFloat(side === "::after" ? s.bottom : s.top); };
+    return text.top < box.top + reach("::before") || text.bottom > box.bottom - reach("::after");
+    }).map(cell => cell.outerHTML)"""
+
+
+def test_the_rates_are_in_sight_on_a_phone_and_the_problem_stays_beside_them(look):
+    with look("normal", size=NARROW) as visit:
+        cells = visit.evaluate(GRID)
+        assert [seen for _, seen in cells] == [kind != "about" for kind, _ in cells]
+        assert sum(kind.startswith("r") for kind, _ in cells) == 2
+        left = visit.evaluate(
+            """() => { const box = document.querySelector(".tall"); box.style.width = "120px";
+            box.scrollLeft = 30; const problem = document.querySelector("#grid tbody th");
+            return [box.scrollLeft, problem.getBoundingClientRect().left
+                - box.getBoundingClientRect().left]; }"""
+        )
+        assert left[0] > 0
+        assert left[1] == pytest.approx(0, abs=3)
+    with look("normal") as visit:
+        assert all(seen for _, seen in visit.evaluate(GRID))
+
+
+@SIZES
+def test_hatching_and_dots_leave_the_numbers_of_the_grid_alone(look, size):
+    with look("normal", size=size) as visit:
+        assert visit.page.locator("#grid td[class*=' t']").count() > 5
+        assert visit.evaluate(OVER) == []
 
 
 def test_the_grid_sorts_by_difficulty_date_and_family_and_keeps_its_rows(look):

@@ -1,12 +1,15 @@
 """A policy, a run, a decision: what passes, what fails, and what the samples do not decide."""
 
+import copy
 import json
 import xml.etree.ElementTree as ET
+from pathlib import Path
 from types import SimpleNamespace
 
 import msgspec
 import numpy as np
 import pytest
+from lxml import etree
 
 from reasonbench.cli.main import main
 from reasonbench.errors import ReasonbenchError, SpecError
@@ -19,6 +22,7 @@ from reasonbench.stats.gate import least_difference, mean_against
 from reasonbench.store import Store
 
 PASS, FAIL, INCONCLUSIVE = GateDecision.PASS, GateDecision.FAIL, GateDecision.INCONCLUSIVE
+DATA = Path(__file__).parents[1] / "data"
 ALL = [f"{i:03d}" for i in range(30)]
 
 
@@ -286,13 +290,53 @@ def test_junit_has_a_case_a_rule_and_adds_up(mixed):
     root = ET.fromstring(outputs.junit(mixed))
     (suite,) = root
     cases = suite.findall("testcase")
-    assert len(cases) == int(suite.get("tests")) == int(root.get("tests")) == 4
+    assert len(cases) == int(suite.get("tests")) == 4
     assert len(suite.findall("testcase/failure")) == int(suite.get("failures")) == 1
     assert len(suite.findall("testcase/skipped")) == int(suite.get("skipped")) == 2
     assert cases[0].get("name") == "holds"
     assert "<U+001B>" in cases[1].get("name")
     for case in cases:
         assert set(case.attrib) == {"classname", "name", "time"}
+    said = suite.findtext("system-out").split("\n")
+    assert [line.partition(": ")[0] for line in said] == [r.decision.value for r in mixed.results]
+    assert all(r.sentence in line for r, line in zip(mixed.results, said, strict=True))
+
+
+def schema(name):
+    return etree.XMLSchema(etree.parse(str(DATA / f"junit_{name}.xsd")))
+
+
+@pytest.mark.parametrize("name", ["ant", "jenkins"])
+def test_junit_is_as_the_public_schemas_say(mixed, name):
+    rules, report = schema(name), etree.fromstring(outputs.junit(mixed).encode())
+    rules.assertValid(report)
+    for change in (
+        lambda suite: suite.attrib.pop("failures"),
+        lambda suite: suite.set("model", "m"),
+        lambda suite: suite[1].attrib.pop("name"),
+        lambda suite: suite[1].set("tier", "advisory"),
+        lambda suite: etree.SubElement(suite[1], "decision"),
+        lambda suite: suite[0][0].attrib.pop("value"),
+        lambda suite: suite.set("time", "soon"),
+    ):
+        broken = copy.deepcopy(report)
+        change(broken[0])
+        assert not rules.validate(broken)
+
+
+def test_ants_schema_wants_a_time_without_zone_and_output_of_the_suite_alone(mixed):
+    rules, report = schema("ant"), etree.fromstring(outputs.junit(mixed).encode())
+    for change in (
+        lambda root: root.set("tests", "4"),
+        lambda root: root[0].set("timestamp", mixed.created.isoformat()),
+        lambda root: etree.SubElement(root[0][1], "system-out"),
+        lambda root: root[0].remove(root[0].find("system-err")),
+        lambda root: root[0].attrib.pop("hostname"),
+    ):
+        broken = copy.deepcopy(report)
+        change(broken)
+        assert not rules.validate(broken)
+        assert schema("jenkins").validate(broken)
 
 
 def test_annotations_cannot_be_broken_out_of(mixed):

@@ -162,7 +162,7 @@ def test_the_order_of_counted_samples_says_nothing(tmp_path):
     rows = "".join(f"{i},16,{1 + i % 15}\n" for i in range(120))
     path.write_text("problem_id,n,c\n" + rows)
     _, result = imported(path, tmp_path / "run")
-    assert [f.code for f in result.validity] == []
+    assert [f.code for f in result.validity] == ["sampling_not_told"]
 
 
 def test_problems_with_other_numbers_of_samples_weigh_alike_and_are_named(tmp_path):

@@ -69,7 +69,7 @@ def test_without_text_a_regrade_is_refused_and_the_scores_stay(tmp_path):
     with pytest.raises(ReasonbenchError, match="imported without their text"):
         regrade(tmp_path / "run", grader="math", workers=1)
     assert values(regrade(tmp_path / "run", workers=1)) == values(first)
-    assert not first.validity
+    assert [f.code for f in first.validity] == ["sampling_not_told"]
     with pytest.raises(SpecError, match="no text, so the grader 'math' has nothing to read"):
         imported(logs.nemo(tmp_path), tmp_path / "other", grader="math")
 

@@ -1,8 +1,8 @@
 """The HTML report: nothing hostile leaves its place, nothing is loaded, all can be read back."""
 
 import base64
+import gzip
 import hashlib
-import html.parser
 import itertools
 import os
 import re
@@ -11,24 +11,29 @@ import sys
 import time
 from pathlib import Path
 
+import foreign_logs as logs
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from page_audits import PUBLIC, audited
+from page_checks import ATTRIBUTES, ELEMENTS, Seen
 from page_payloads import MARKUP, PAYLOADS, hostile_audit
 from validity_runs import Drawn, make_run, problems_of, result_of
 
 from reasonbench import plugins
-from reasonbench.audit import assemble, read_audit, write_audit
+from reasonbench.audit import assemble, read_audit, run_audit, write_audit
 from reasonbench.errors import SpecError, StoreWriteError
 from reasonbench.graders.exact import ExactGrader
+from reasonbench.importing import import_logs
+from reasonbench.interchange.import_report import Options
 from reasonbench.records import FinishReason, Interval, Verdict
 from reasonbench.report import carried, markdown, page, svg
 from reasonbench.report.blocks import Bullets, Chart, Details, Heading, Paragraph, Table, Verbatim
 from reasonbench.report.collect import Source, collect
 from reasonbench.report.data import bare, portable
 from reasonbench.report.evidence import evidence_of, found_of, shared
+from reasonbench.report.surroundings import read_surroundings
 from reasonbench.report.templating import render as fill
 from reasonbench.report.templating import source, templates
 from reasonbench.report.text import percent, visible
@@ -36,62 +41,16 @@ from reasonbench.report.verdicts import deciding_rule
 from reasonbench.results import (
     FindingStatus,
     FreshGap,
+    Match,
     ModelCheck,
     Role,
     VerdictWord,
 )
 from reasonbench.results.gap import GapKind, GapRow, GapValue, ModelGap
-from reasonbench.specs import AuditSpec, Claim, ModelSpec
+from reasonbench.specs import AuditSpec, Claim, EngineSpec, ModelSpec, SamplingSpec
 from reasonbench.store import Store
 
-ELEMENTS = {
-    *("html", "head", "meta", "title", "style", "script", "body", "header", "main", "footer"),
-    *("section", "nav", "article", "div", "span", "p", "a", "ul", "li", "h1", "h2", "h3", "h4"),
-    *("table", "caption", "thead", "tbody", "tr", "th", "td", "pre", "details", "summary"),
-    *("figure", "figcaption", "blockquote", "dl", "dt", "dd", "mark", "b", "i", "small", "button"),
-    *("svg", "desc", "g", "path", "polyline", "polygon", "rect", "text"),
-}
-ATTRIBUTES = {
-    *("lang", "charset", "http-equiv", "content", "name", "id", "class", "href", "role"),
-    *("tabindex", "aria-label", "aria-labelledby", "aria-pressed", "scope", "title", "hidden"),
-    *("type", "viewbox", "d", "x", "y", "width", "height", "points"),
-}
 LONG = 1_000_000
-
-
-class Seen(html.parser.HTMLParser):
-    """What a page holds, as a parser reads it."""
-
-    def __init__(self, text):
-        super().__init__(convert_charrefs=True)
-        self.tags, self.ids, self.links, self.classes, self.metas = [], [], [], set(), []
-        self.raw, self.text, self._in = {}, [], []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-        values = dict(attributes)
-        self.ids += [values["id"]] if "id" in values else []
-        self.links += [values["href"]] if "href" in values else []
-        self.classes |= set((values.get("class") or "").split())
-        self.metas += [values] if tag == "meta" else []
-        if tag in ("style", "script"):
-            self._in = [values.get("type", tag)]
-
-    def handle_endtag(self, tag):
-        if tag in ("style", "script"):
-            self._in = []
-
-    def handle_data(self, data):
-        if self._in:
-            self.raw[self._in[0]] = self.raw.get(self._in[0], "") + data
-        else:
-            self.text.append(data)
-
-    @property
-    def shown(self):
-        return "".join(self.text)
 
 
 @pytest.fixture(scope="module")
@@ -738,3 +697,149 @@ def test_open_hands_the_file_to_the_systems_browser(runs, tmp_path, warm):
     while not (tmp_path / "opened").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     assert (tmp_path / "opened").read_text() == f"{tmp_path / 'o.html'}\n"
+
+
+@pytest.mark.parametrize("log", [logs.inspect_zstd, logs.lm_eval, logs.matharena, logs.nemo])
+def test_a_run_that_was_imported_from_a_log_has_a_page_and_markdown(log, tmp_path):
+    _, result = import_logs([log(tmp_path)], tmp_path / "run", Options(), workers=1)
+    data = collect(Source.load(tmp_path / "run"))
+    shown, flat = Seen(page.render(data).html).shown, markdown.render(data).replace("\\", "")
+    task = result.tasks[0]
+    for text in (shown, flat):
+        assert percent(task.estimates[0].value) in text
+        assert "No problem was searched for in traces" in text
+        for counts in task.problems:
+            assert f"{counts.c}/{counts.n}" in text
+        assert "not told by the log" in text
+        assert str(tmp_path) not in text
+    file = page.write(data, tmp_path / "o.html")
+    assert carried.read(file) == data
+    assert markdown.render(carried.read(file)).replace("\\", "") == flat
+
+
+def test_the_sampling_of_an_imported_run_shows_what_the_log_tells_alone(tmp_path):
+    import_logs([logs.nemo(tmp_path)], tmp_path / "run", Options(), workers=1)
+    text = markdown.render(collect(Source.load(tmp_path / "run"))).replace("\\", "")
+    (row,) = re.findall(r"^\| sampling \| (.*) \|$", text, re.MULTILINE)
+    told, untold = row.split("not told by the log: ")
+    assert "temperature" in untold
+    assert "temperature" not in told
+    assert "| seeds | not told by the log |" in text
+
+
+def test_the_fresh_gap_stands_in_the_markdown_with_its_numbers_and_its_limits(data):
+    span = Interval(low=0.1, high=0.3)
+    value = GapValue(k=1, value=0.2, interval=span, method="m", n_first=9, n_second=9)
+    row = GapRow(kind=GapKind.PUBLIC, values=(value,), shows="this", cannot_show="that")
+    model = ModelGap(model="m", runs=("r",), public=(), fresh=(), rows=(row,), notes=("a note",))
+    gap = FreshGap(
+        public=PUBLIC, fresh="f", control=None, reference=None, level=0.9, models=(model,)
+    )
+    text = markdown.render(bare(msgspec.structs.replace(data.audit, gaps=(gap,))))
+    part = text.replace("\\", "").split("## Contamination")[1].split("\n## ")[0]
+    assert "### Public against fresh problems" in part
+    assert f"| {GapKind.PUBLIC.value} | 1 | +20.0 | +10.0 to +30.0 | m |" in part
+    assert "shows this. It does not show that." in part
+    assert "- a note" in part
+
+
+WORDS_AROUND = "Äpfel, " + "before " * 60, " after" * 60
+STATEMENT = "What do you get when you add the number 12 to the number 144?"
+
+
+def traced(folder, name="t.jsonl"):
+    """Write an audit's run whose traces hold a statement within other words."""
+    folder.mkdir()
+    line = msgspec.json.encode({"text": STATEMENT.join(WORDS_AROUND)}) + b"\n"
+    rows = b'{"text": "nothing of that"}\n\n' + line
+    (folder / name).write_bytes(gzip.compress(rows) if name.endswith("gz") else rows)
+    spec = AuditSpec(
+        model=ModelSpec(id="m"),
+        public=("sums:24,public,10",),
+        traces=(str(folder / name),),
+        n=2,
+        engine=EngineSpec(name="fake"),
+        sampling=SamplingSpec(max_tokens=100),
+    )
+    run_audit(spec, folder / "run", command=("reasonbench", "audit"))
+    return folder / "run"
+
+
+@pytest.mark.parametrize("name", ["t.jsonl", "t.jsonl.gz"])
+def test_evidence_shows_words_before_and_after_its_place(name, tmp_path):
+    data = collect(Source.load(traced(tmp_path / "a", name)))
+    (piece,) = [e for e in evidence_of(data) if e.text in STATEMENT]
+    for around, wanted in ((piece.before, "before"), (piece.after, "after")):
+        assert around.count(wanted) > 10
+        assert len(around) < 200
+    assert piece.before.startswith("… ")
+    assert piece.after.endswith(" …")
+    text = page.render(data).html
+    assert f'<span class="around">{piece.before}</span>' in text
+    assert f"Around it: {piece.before.strip()} " in markdown.render(data)
+    assert str(tmp_path) not in text
+    assert carried.read(page.write(data, tmp_path / "o.html")) == data
+    page.write(data, tmp_path / "p.html", limit=1)
+    assert "before before" not in (tmp_path / "p.html").read_text()
+    assert carried.read(tmp_path / "p.html") == data
+
+
+def test_a_place_that_its_file_no_longer_holds_stands_alone(tmp_path):
+    run = traced(tmp_path / "a")
+    file = tmp_path / "a" / "t.jsonl"
+    whole = file.read_bytes()
+    (first,) = collect(Source.load(run)).surroundings
+    assert first.document == "t.jsonl"
+    for text in (whole.replace(b"number 12", b"number 13"), b"{" * 9, whole[:40], b""):
+        file.write_bytes(text)
+        data = collect(Source.load(run))
+        assert data.surroundings == ()
+        assert evidence_of(data)[0].before == ""
+    file.unlink()
+    assert collect(Source.load(run)).surroundings == ()
+
+
+def test_no_file_is_read_but_traces_that_the_audit_searched(tmp_path):
+    secret = tmp_path / "secret.jsonl"
+    secret.write_text('{"text": "key: 0123456789 and more"}\n')
+    match = Match(
+        document=str(secret),
+        row=0,
+        field="text",
+        document_span=(0, 4),
+        problem_span=(0, 4),
+        text="key:",
+    )
+    assert read_surroundings([match], [match], [str(secret)])[0].after == " 0123456789 and more"
+    assert read_surroundings([match], [match], []) == ()
+    other = tmp_path / "secret.txt"
+    secret.rename(other)
+    moved = msgspec.structs.replace(match, document=str(other))
+    assert read_surroundings([moved], [moved], [str(other)]) == ()
+
+
+def test_a_piece_from_a_pipe_reads_no_file_without_its_run(tmp_path):
+    run = traced(tmp_path / "a")
+    audit = read_audit(run)
+    assert Source.of(audit).directory is not None
+    alone = collect(Source(audit, None))
+    assert alone.surroundings == ()
+
+
+def test_rows_of_a_table_are_found_as_those_of_lines_are(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    file = tmp_path / "t.parquet"
+    table = pyarrow.table({"text": [f"row {i} stands before é and after" for i in range(40)]})
+    parquet.write_table(table, file, row_group_size=7)
+    start = len(b"row 33 stands before ")
+    match = Match(
+        document=str(file),
+        row=33,
+        field="text",
+        document_span=(start, start + 2),
+        problem_span=(0, 2),
+        text="é",
+    )
+    (found,) = read_surroundings([match], [match], [str(file)])
+    assert (found.before, found.after) == ("row 33 stands before ", " and after")

@@ -293,6 +293,15 @@ def test_each_task_has_its_own_grader(store):
     assert list(store.grades(plan_id, {})) == []
 
 
+def test_every_grader_that_judged_something_is_named_once(run):
+    store, plan_id, items = run
+    assert store.graders() == []
+    store.add_completions([completion(item) for item in items])
+    store.add_grades(plan_id, [grade(item) for item in items])
+    store.add_grades(plan_id, [grade(items[0], grader) for grader in ("source 1", STRANGE[2])])
+    assert store.graders() == ["exact 1", STRANGE[2], "source 1"]
+
+
 def test_grades_may_be_added_while_the_ungraded_are_read(run, monkeypatch):
     monkeypatch.setattr(core, "PAGE", 2)
     store, plan_id, items = run
