@@ -248,9 +248,9 @@ def _rates(layout: Layout, spec: StudySpec, problems: int, *, guess: bool) -> _R
     steps = sum(one.steps for one in done)
     step = sum(one.seconds for one in done) / steps if steps else None
     drawn = [
-        (sampling.n * problems, found.seconds)
+        (sampling.n * problems, run.seconds)
         for sampling, place in runs
-        if (found := _value(place / MARKER, SampledRun)) is not None
+        if (run := _value(place / MARKER, SampledRun)) is not None
     ]
     many = sum(n for n, _ in drawn)
     completion = sum(seconds for _, seconds in drawn) / many if many else None

@@ -120,12 +120,14 @@ def pack(message: Request | Reply) -> bytes:
 
 def request_of(line: bytes) -> Request:
     """Return the request of a line."""
-    return _requests.decode(line)
+    request: Request = _requests.decode(line)
+    return request
 
 
 def reply_of(line: bytes) -> Reply:
     """Return the reply of a line."""
-    return _replies.decode(line)  # type: ignore[no-any-return]
+    reply: Reply = _replies.decode(line)
+    return reply
 
 
 def text(path: Path) -> str:

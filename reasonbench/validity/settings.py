@@ -128,8 +128,7 @@ def sampling_differs_from_preset(run: Run) -> Iterator[ValidityFinding]:
     differing = {
         name: {"card": said, "taken": taken[name]}
         for name, said in preset.sampling.items()
-        if name not in run.plan.engine.not_told
-        and _differs(name, taken[name], said)
+        if name not in run.plan.engine.not_told and _differs(name, taken[name], said)
     }
     if not differing:
         return

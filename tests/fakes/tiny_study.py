@@ -59,9 +59,9 @@ def die_at(event, name):
             die()
 
     def hear_and_die(self, worker, reply, board):
-        if event == "train" and getattr(reply, "phase", "") == "training":
-            if worker.job.name.startswith(name):
-                die()
+        training = event == "train" and getattr(reply, "phase", "") == "training"
+        if training and worker.job.name.startswith(name):
+            die()
         heard(self, worker, reply, board)
 
     def be_done_and_die(self, job, value):

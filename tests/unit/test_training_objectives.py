@@ -245,7 +245,11 @@ def test_trl_s_own_sft_loss_is_ours():
 
 
 def test_grpo_s_loss_is_that_of_its_paper():
-    student, seen = tiny.tiny(0), tiny.Seen()
+    student, seen = tiny.tiny(0, scale=0.2), tiny.Seen()
+    # Likely to end, so that lengths differ and the two ways to take a mean do too.
+    student.lm_head.bias = torch.nn.Parameter(torch.zeros(488, dtype=torch.float64))
+    with torch.no_grad():
+        student.lm_head.bias[484] = 5.0
     before = copy.deepcopy(student)
     traces = [
         tiny.TraceRow(id="a", messages=tiny.rows()[0].messages, completion="", problem=problem)
@@ -265,6 +269,7 @@ def test_grpo_s_loss_is_that_of_its_paper():
         compute(model, inputs, **k),
     )[1]
     trainer.train()
+    assert len({sum(counts) for _, counts in captured.sequences}) > 1
     # Shuffled within the batch, so told apart by their advantages.
     expected = (np.array(rewards) - 0.5) / (np.std(rewards, ddof=1) + 1e-4)
     assert sorted(advantages) == pytest.approx(sorted(expected), rel=1e-5)
