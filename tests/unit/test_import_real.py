@@ -144,7 +144,10 @@ def test_real_logs_of_inspect_give_what_inspect_itself_says(tmp_path):
         assert {p.problem_id for p in task.problems} == set(by_problem)
         assert result.sampling.temperature == 0.7 and result.sampling.max_tokens == 99
         log = read_log(path)
-        assert log.finish_reason_available and not log.missing
+        assert log.finish_reason_available
+        (missing,) = log.missing
+        assert missing.startswith("sampling not told by the log")
+        assert " temperature" not in missing and "max_tokens" not in missing
     packed_log = read_log(packed)
     for item in packed_log.items:
         mine = {s.repeat: s.score == 1 for s in item.samples}

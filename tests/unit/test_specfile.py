@@ -232,12 +232,16 @@ def test_a_pipe_can_be_read(tmp_path):
 MODULES = (specs, records, results)
 
 
+def _is_of(found, module):
+    return f"{found.__module__}.".startswith(f"{module.__name__}.")
+
+
 def members(kind):
     return [
         found
         for module in MODULES
         for found in vars(module).values()
-        if inspect.isclass(found) and found.__module__ == module.__name__ and kind(found)
+        if inspect.isclass(found) and _is_of(found, module) and kind(found)
     ]
 
 
