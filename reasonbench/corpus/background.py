@@ -85,7 +85,7 @@ def held_out(
 ) -> int:
     """Mark the records that hold an item, and return the next base."""
     for i in range(starts.size):
-        n_words, n_both = tokenize_any(data, starts[i], ends[i], escaped, desk)
+        n_words, n_both, _ = tokenize_any(data, starts[i], ends[i], escaped, desk)
         n_found = probe(desk.words, n_words, 4, base, words, need, word_state, found, 0)
         if n_found == 0 and shorts.units.size:
             n_found = probe(desk.both, n_both, 3, base, shorts, need, short_state, found, 0)
@@ -108,7 +108,7 @@ def count(
     for i in range(starts.size):
         if hits[i]:
             continue
-        n_words, n_both = tokenize_any(data, starts[i], ends[i], escaped, desk)
+        n_words, n_both, _ = tokenize_any(data, starts[i], ends[i], escaped, desk)
         _add(desk.words, n_words, ORDER, counts.runs, counts.n_runs)
         _add(desk.both, n_both, 1, counts.tokens, counts.n_tokens)
         counts.sizes[0] += n_words
@@ -148,7 +148,7 @@ def count_seeds(
     for i in range(starts.size):
         if hits[i]:
             continue
-        n_tokens, n_both = tokenize_any(data, starts[i], ends[i], escaped, desk)
+        n_tokens, n_both, _ = tokenize_any(data, starts[i], ends[i], escaped, desk)
         for t in range(3, n_tokens):
             key = run_hash(desk.words, t, 4)
             if may_hold(words.bitmap, key):

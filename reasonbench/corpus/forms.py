@@ -121,6 +121,8 @@ def _anchor(masked: NDArray[np.uint64], first: NDArray[np.float32]) -> int:
 def form_matches(
     tokens: NDArray[np.uint64],
     count: int,
+    numbers: NDArray[np.int32],
+    n_numbers: int,
     forms: Forms,
     index_tokens: NDArray[np.uint64],
     index_starts: NDArray[np.int64],
@@ -133,6 +135,8 @@ def form_matches(
     Args:
         tokens: of the record.
         count: how many.
+        numbers: where the numbers among them stand: a form's run begins or ends in one.
+        n_numbers: how many.
         forms: of the index.
         index_tokens: of all units.
         index_starts: where a unit's tokens start.
@@ -142,31 +146,54 @@ def form_matches(
     """
     n_found = 0
     table = forms.table
-    for t in range(2, count):
-        if not (tokens[t] | tokens[t - 2]) & IS_NUMBER:
-            continue
-        key = triple_hash(_masked(tokens[t - 2]), _masked(tokens[t - 1]), _masked(tokens[t]))
-        if not may_hold(table.bitmap, key):
-            continue
-        number = find(table.keys, table.numbers, key)
-        if number < 0:
-            continue
-        for place in range(forms.starts[number], forms.starts[number + 1]):
-            unit = forms.units[place]
-            if met[unit] == base or n_found >= found.size:
+    for place in range(n_numbers):
+        for ahead in range(0, 3, 2):
+            t = np.int64(numbers[place]) + ahead
+            if t < 2 or t >= count:
                 continue
-            low = index_starts[unit]
-            size = index_starts[unit + 1] - low
-            begin = t - forms.at[place]
-            same = begin >= 0 and begin + size <= count
-            for i in range(size):
-                if not same:
-                    break
-                same = _masked(tokens[begin + i]) == _masked(index_tokens[low + i])
-            if same:
-                met[unit] = base
-                found[n_found] = unit
-                n_found += 1
+            key = triple_hash(_masked(tokens[t - 2]), _masked(tokens[t - 1]), _masked(tokens[t]))
+            if not may_hold(table.bitmap, key):
+                continue
+            number = find(table.keys, table.numbers, key)
+            if number >= 0:
+                n_found = _add_forms(
+                    tokens, count, t, number, forms, index_tokens, index_starts, base, met, found,
+                    n_found,
+                )  # fmt: skip
+    return n_found
+
+
+@compiled
+def _add_forms(
+    tokens: NDArray[np.uint64],
+    count: int,
+    t: int,
+    number: int,
+    forms: Forms,
+    index_tokens: NDArray[np.uint64],
+    index_starts: NDArray[np.int64],
+    base: int,
+    met: NDArray[np.int64],
+    found: NDArray[np.int32],
+    n_found: int,
+) -> int:
+    """Add the units whose run is the one that ends at token ``t``, where the whole form stands."""
+    for place in range(forms.starts[number], forms.starts[number + 1]):
+        unit = forms.units[place]
+        if met[unit] == base or n_found >= found.size:
+            continue
+        low = index_starts[unit]
+        size = index_starts[unit + 1] - low
+        begin = t - forms.at[place]
+        same = begin >= 0 and begin + size <= count
+        for i in range(size):
+            if not same:
+                break
+            same = _masked(tokens[begin + i]) == _masked(index_tokens[low + i])
+        if same:
+            met[unit] = base
+            found[n_found] = unit
+            n_found += 1
     return n_found
 
 

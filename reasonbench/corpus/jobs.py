@@ -7,7 +7,7 @@ done, in any order; what it yields does not depend on which executor it is.
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
-from multiprocessing import get_context
+from multiprocessing import forkserver, get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -83,13 +83,20 @@ def _silent(_bytes: int) -> None:
     pass
 
 
+def get_ready() -> None:
+    """Start the process that workers are forked from: it loads the kernels while others work."""
+    get_context("forkserver").set_forkserver_preload(["reasonbench.corpus.warm"])
+    forkserver.ensure_running()
+
+
 def in_processes(workers: int) -> Executor:
     """Return what searches shards in so many processes, which map the saved index."""
 
     def execute(
         job: Job, shards: Mapping[int, Shard], progress: Progress
     ) -> Iterator[tuple[int, Searched]]:
-        context = get_context("spawn")
+        get_ready()
+        context = get_context("forkserver")
         done = context.Value("q", 0)
         with TemporaryDirectory(prefix="reasonbench-scan-") as temporary:
             index = job.folder or Path(temporary)

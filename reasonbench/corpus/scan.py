@@ -106,6 +106,7 @@ def scan(
     everything = [*items, *decoys]
     work = _Work(shards, items, everything, options, progress)
     with work.folder():
+        work.get_ready()
         job = work.prepared()
         results = work.results(job)
     return concluded(
@@ -164,6 +165,12 @@ class _Work:
         yield
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+    def get_ready(self) -> None:
+        """Start what the workers are forked from, where there will be some."""
+        options = self._options
+        if options.executor is None and options.workers > 1 and len(self._shards) > 1:
+            jobs.get_ready()
 
     def prepared(self) -> Job:
         """Return the job: index and embedded items, from the scan's folder where they are."""

@@ -252,7 +252,7 @@ def search(
     """
     n_pairs = 0
     while record < starts.size:
-        n_words, n_both = tokenize_any(data, starts[record], ends[record], escaped, desk)
+        n_words, n_both, n_numbers = tokenize_any(data, starts[record], ends[record], escaped, desk)
         sizes[record] = n_both
         n_long = probe(desk.words, n_words, 4, base, index.words, index.need, words, found, 0)
         n_found = n_long
@@ -263,7 +263,16 @@ def search(
         n_forms = 0
         if index.forms.units.size:
             n_forms = form_matches(
-                desk.both, n_both, index.forms, index.tokens, index.starts, base, met, formed
+                desk.both,
+                n_both,
+                desk.numbers,
+                n_numbers,
+                index.forms,
+                index.tokens,
+                index.starts,
+                base,
+                met,
+                formed,
             )
         if n_pairs + n_found + n_forms > pairs.record.size:
             return record, base + n_both + APART, n_pairs

@@ -10,7 +10,7 @@ from reasonbench.identity import digest
 if TYPE_CHECKING:
     from reasonbench.corpus.sources_reading import Reading
 
-BLOCK_BYTES = 8 * 2**20
+BLOCK_BYTES = 2**20
 """Bytes of a block, unless one record is longer."""
 RANGE_BYTES = 64 * 2**20
 """Bytes of a plain file in one shard."""

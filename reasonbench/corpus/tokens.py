@@ -100,7 +100,8 @@ def tokenize(
     words: NDArray[np.uint64],
     both: NDArray[np.uint64],
     places: NDArray[np.int32],
-) -> tuple[int, int]:
+    numbers: NDArray[np.int32],
+) -> tuple[int, int, int]:
     """Write the hashes of an ASCII text's words, and of its words and numbers.
 
     Args:
@@ -112,11 +113,12 @@ def tokenize(
         words: receives the words' hashes; as long as half the text and 64.
         both: receives all hashes; as long.
         places: receives where each word stands among all; as long.
+        numbers: receives where each number stands among all; as long.
 
     Returns:
         How many of each.
     """
-    n_words, n_both = 0, 0
+    n_words, n_both, n_numbers = 0, 0, 0
     p = start
     while p < end:
         valid = _ONES if end - p >= 64 else _ONES >> np.uint64(64 - (end - p))
@@ -158,9 +160,11 @@ def tokenize(
                 n_both += 1
             else:
                 both[n_both] = word_hash(data, p + s, length, _ZERO)
+                numbers[n_numbers] = n_both
+                n_numbers += 1
                 n_both += 1
         p += step
-    return n_words, n_both
+    return n_words, n_both, n_numbers
 
 
 class Desk(NamedTuple):
@@ -180,6 +184,8 @@ class Desk(NamedTuple):
     """Hash of each word, number and single letter, in order."""
     places: NDArray[np.int32]
     """Where each word stands among all."""
+    numbers: NDArray[np.int32]
+    """Where each number stands among all."""
 
 
 def new_desk(longest: int) -> Desk:
@@ -194,14 +200,15 @@ def new_desk(longest: int) -> Desk:
         np.empty(room, np.uint64),
         np.empty(room, np.uint64),
         np.empty(room, np.int32),
+        np.empty(room, np.int32),
     )
 
 
 @compiled
 def tokenize_any(
     data: NDArray[np.uint8], start: int, end: int, escaped: bool, desk: Desk
-) -> tuple[int, int]:
-    """Tokenize any text, and return how many words and how many tokens there are."""
+) -> tuple[int, int, int]:
+    """Tokenize any text, and return how many words, tokens and numbers there are."""
     if is_wide(data, start, end, escaped):
         length = canonical.transcribe(
             data, start, end, escaped, desk.offsets, desk.pool, desk.scratch[PADDING:]
@@ -215,8 +222,11 @@ def tokenize_any(
             desk.words,
             desk.both,
             desk.places,
+            desk.numbers,
         )
-    return tokenize(data, start, end, escaped, desk.kept, desk.words, desk.both, desk.places)
+    return tokenize(
+        data, start, end, escaped, desk.kept, desk.words, desk.both, desk.places, desk.numbers
+    )
 
 
 def text_tokens(text: str, desk: Desk | None = None) -> Tokens:
@@ -224,7 +234,7 @@ def text_tokens(text: str, desk: Desk | None = None) -> Tokens:
     data = padded(text.encode("utf-8", "replace"))
     size = data.size - PADDING
     desk = desk or new_desk(size)
-    n_words, n_both = tokenize_any(data, 0, size, False, desk)
+    n_words, n_both, _ = tokenize_any(data, 0, size, False, desk)
     return Tokens(
         desk.words[:n_words].copy(), desk.both[:n_both].copy(), desk.places[:n_words].copy()
     )

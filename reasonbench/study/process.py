@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from reasonbench.interrupts import held
 from reasonbench.study import requests
 
 STDERR_KEPT = 4_000
@@ -82,7 +83,8 @@ class WorkerProcess:
 
     def _launch(self) -> None:
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        with self._log.open("wb") as log:
+        # A Ctrl-C between the fork and the assignment would leave a worker that nobody ends.
+        with self._log.open("wb") as log, held():
             self._process = subprocess.Popen(
                 [
                     sys.executable,
