@@ -30,7 +30,8 @@ def crew(
 
     Args:
         parallel: workers asked for; by default one for every ``devices_each`` GPUs, or as many as
-            there are cores for.
+            there are cores for.  More of them than GPUs share these: a small model does not fill
+            one.
         threads: threads of a worker without a GPU.
         devices_each: GPUs of a worker.
         environment: where CUDA_VISIBLE_DEVICES may stand.
@@ -41,7 +42,8 @@ def crew(
             ",".join(devices[i : i + devices_each])
             for i in range(0, len(devices) - devices_each + 1, devices_each)
         ]
-        groups = groups[:parallel] or [",".join(devices)]
+        groups = groups or [",".join(devices)]
+        groups = [groups[i % len(groups)] for i in range(parallel or len(groups))]
         cores = max(1, len(os.sched_getaffinity(0)) // len(groups))
         return Crew(workers=len(groups), threads=cores, devices=tuple(groups))
     cores = len(os.sched_getaffinity(0))

@@ -14,7 +14,7 @@ import msgspec
 from reasonbench.errors import SpecError
 from reasonbench.identity import SEED_BOUND, digest
 from reasonbench.results.study import StudyRole
-from reasonbench.specs import StudyArm, StudySpec, TraceView, TrainSpec
+from reasonbench.specs import ModelSpec, StudyArm, StudySpec, TraceView, TrainSpec
 from reasonbench.study import leak
 from reasonbench.study.planted import arm_of
 from reasonbench.summary import default_ks
@@ -100,11 +100,17 @@ def steps_of(spec: StudySpec, arm: StudyArm) -> tuple[int, ...]:
     return tuple(planned_checkpoints(train_spec(spec, arm, 0, spec.hyper.learning_rate)))
 
 
+def references(spec: StudySpec) -> dict[StudyRole, ModelSpec]:
+    """Return what students stand beside: the base, and the teacher if it is another model."""
+    models = {StudyRole.BASE: spec.student}
+    return models if spec.teacher == spec.student else {**models, StudyRole.TEACHER: spec.teacher}
+
+
 def reference_samplings(spec: StudySpec) -> list[Sampling]:
-    """Return the samplings of the base and the teacher."""
+    """Return the samplings of the references."""
     return [
         Sampling(role.value, role, None, None, temperature, spec.n)
-        for role in (StudyRole.BASE, StudyRole.TEACHER)
+        for role in references(spec)
         for temperature in spec.temperatures
     ]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from reasonbench.results.study import StudyTraining
+from reasonbench.results.study import StudyRole, StudyTraining
 from reasonbench.specs import StudyArm, StudySpec, TraceView
 from reasonbench.study import plan
 from reasonbench.study.stages import Stages
@@ -19,6 +19,8 @@ MATTER = ("torch", "transformers", "trl", "peft", "vllm", "reasonbench")
 def recipes(spec: StudySpec) -> dict[str, str]:
     """Return one line for every model: its objective and traces, or the model's name."""
     found = {plan.BASE: spec.student.id, plan.TEACHER: spec.teacher.id}
+    if StudyRole.TEACHER not in plan.references(spec):
+        found = {plan.BASE: f"{spec.student.id}, the teacher too"}
     if spec.leak is not None:
         arm = spec.arms[0] if spec.arms else StudyArm(name="sft")
         for dose, trained in zip(sorted(spec.leak.dose), plan.trained_arms(spec), strict=True):

@@ -113,7 +113,7 @@ def _refuse_without(todo: Stages) -> None:
     Raises:
         EngineError: the bank, the problems, a reference or the doses came to nothing.
     """
-    for job in (*todo.first, todo.teacher, *todo.doses):
+    for job in (*todo.first, *todo.teacher, *todo.doses):
         if job.why:
             raise EngineError(
                 f"{job.label} failed: {job.why}",

@@ -73,7 +73,7 @@ def sampling_job(
 
 def reference_job(state: State, role: StudyRole, choice: Job) -> Job:
     """Return the sampling of the base or the teacher."""
-    model = state.spec.student if role is StudyRole.BASE else state.spec.teacher
+    model = plan.references(state.spec)[role]
     runs = [
         (sampling, state.layout.reference(role.value, sampling.temperature))
         for sampling in plan.reference_samplings(state.spec)

@@ -32,8 +32,8 @@ class Stages:
 
     first: list[Job]
     """Without one of them there is no study: the bank, the problems, the base."""
-    teacher: Job
-    """The sampling of the teacher."""
+    teacher: list[Job]
+    """The sampling of the teacher; none where it is the base."""
     tuning: list[Job] = field(default_factory=list)
     """Trials, and what is chosen by them."""
     students: dict[Student, Job] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class Stages:
         """Return them in the order in which they are begun where they are ready."""
         samples = [job for jobs in self.samples.values() for job in jobs]
         students = list(self.students.values())
-        return [*self.first, *self.doses, *self.tuning, *students, *samples, self.teacher]
+        return [*self.first, *self.doses, *self.tuning, *students, *samples, *self.teacher]
 
     def failure(self, student: Student) -> str:
         """Return why a student came to nothing; empty if it did not."""
@@ -61,7 +61,11 @@ def stages(state: State) -> Stages:
     bank, choice = _bank_job(state), _choice_jobs(state)
     found = Stages(
         first=[bank, *choice, reference_job(state, StudyRole.BASE, choice[-1])],
-        teacher=reference_job(state, StudyRole.TEACHER, choice[-1]),
+        teacher=[
+            reference_job(state, role, choice[-1])
+            for role in plan.references(spec)
+            if role is not StudyRole.BASE
+        ],
         doses=_dose_jobs(state, bank, choice[-1]),
     )
     for arm in plan.trained_arms(spec):
