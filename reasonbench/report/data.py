@@ -230,6 +230,7 @@ def portable(audit: Audit) -> Audit:
         checks=tuple(_bare_check(c, short) for c in audit.checks),
         gaps=tuple(_bare_gap(g) for g in audit.gaps),
         comparison=audit.comparison and portable_comparison(audit.comparison),
+        further_comparisons=tuple(map(portable_comparison, audit.further_comparisons)),
     )
 
 

@@ -24,7 +24,8 @@ def recipes(spec: StudySpec) -> dict[str, str]:
     if spec.leak is not None:
         arm = spec.arms[0] if spec.arms else StudyArm(name="sft")
         for dose, trained in zip(sorted(spec.leak.dose), plan.trained_arms(spec), strict=True):
-            copies = "no planted item" if not dose else f"each planted item {dose} times"
+            times = {0: "no planted item", 1: "each planted item once"}
+            copies = times.get(dose, f"each planted item {dose} times")
             found[trained.name] = f"{recipe(arm)}; {copies}"
         return found
     for arm in spec.arms:

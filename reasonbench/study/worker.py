@@ -7,7 +7,6 @@ print goes to stderr, never among the answers.
 
 import ctypes
 import gc
-import math
 import os
 import signal
 import sys
@@ -71,12 +70,6 @@ def _train(request: requests.Train, reporter: "Telling") -> Trained:
     result = running.train(
         request.spec, Path(request.directory), rows=rows, reporter=reporter, command=request.command
     )
-    wrong = next((step for step, loss in result.losses if not math.isfinite(loss)), None)
-    if wrong is not None:
-        raise EngineError(
-            f"the loss was no number any more from step {wrong} on",
-            hint="lower the learning rate",
-        )
     return trained(result)
 
 

@@ -46,6 +46,7 @@ from reasonbench.results import (
     Role,
     VerdictWord,
 )
+from reasonbench.results.comparison import Comparison
 from reasonbench.results.gap import GapKind, GapRow, GapValue, ModelGap
 from reasonbench.specs import AuditSpec, Claim, EngineSpec, ModelSpec, SamplingSpec
 from reasonbench.store import Store
@@ -202,7 +203,12 @@ def test_a_machines_folders_stand_nowhere(runs, data, tmp_path):
         spec=msgspec.structs.replace(audit.spec, traces=documents),
         scan=msgspec.structs.replace(audit.scan, documents=documents),
     )
-    found = portable(moved)
+    here = Comparison(
+        a=str(tmp_path / "a"), b=str(tmp_path / "b"), model_a="m", model_b="n", level=0.95,
+        tasks=(), notes=(),
+    )  # fmt: skip
+    found = portable(msgspec.structs.replace(moved, comparison=here, further_comparisons=(here,)))
+    assert [(c.a, c.b) for c in found.comparisons] == [("a", "b")] * 2
     assert found.scan.documents == ("x/t.jsonl", "y/t.jsonl", "rel/t.jsonl")
     assert found.command[3:] == ("--traces=t.jsonl", "t.jsonl")
     assert str(tmp_path).encode() not in msgspec.json.encode(found)
