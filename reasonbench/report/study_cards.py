@@ -1,6 +1,7 @@
 """The answer of a study on one screen: a card an arm, and one of the planted items."""
 
 from collections.abc import Sequence
+from pathlib import PurePath
 
 import msgspec
 from markupsafe import Markup
@@ -116,11 +117,17 @@ def first_screen(report: StudyReport) -> list[Block]:
     return blocks
 
 
+def _task(spec: str) -> str:
+    """Return the name of a task that is given by its file."""
+    path = PurePath(spec)
+    return path.stem if path.suffix in {".yaml", ".yml", ".json", ".jsonl"} else spec
+
+
 def _lead(report: StudyReport, arms: Sequence[StudyModel], called: str) -> str:
     spec = report.spec
     said = (
         f"Students of {spec.teacher.id}, all begun from {spec.student.id} (the base), on "
-        f"{report.selection.kept:,} problems of {', '.join(spec.tasks)}."
+        f"{report.selection.kept:,} problems of {', '.join(map(_task, spec.tasks))}."
     )
     if arms:
         failed = sum(arm.verdict is not None and arm.verdict.word is ArmWord.FAILED for arm in arms)
@@ -184,12 +191,24 @@ def _facts(report: StudyReport, arm: StudyModel, verdict: ArmVerdict, k: int) ->
         return [*told, *dict.fromkeys(cut(t.failed, MAX_WHY) for t in failed)]
     told.append(crossing_of(verdict, k))
     told.append(temperature_of(report, verdict, k))
+    if verdict.regained:
+        told.append(regained_of(verdict))
     if verdict.lost or verdict.gained:
         told.append(
             f"Problems solved by the base and never by it: {verdict.lost:,}; the other way "
             f"round: {verdict.gained:,}."
         )
     return told
+
+
+def regained_of(verdict: ArmVerdict) -> str:
+    """Return in words what an interpolation has above the arm that it is made of."""
+    parts = (
+        f"{points(point.value)} points at pass@{point.k}"
+        + ("" if point.interval is None else f" ({points_interval(point.interval)})")
+        for point in verdict.regained
+    )
+    return f"Against {cut(verdict.source, 80)}: {', '.join(parts)}."
 
 
 def crossing_of(verdict: ArmVerdict, k: int) -> str:

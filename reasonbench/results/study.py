@@ -153,6 +153,11 @@ class ArmVerdict(Record, frozen=True, kw_only=True):
     """Problems that the beginning solved at least once and no seed ever."""
     gained: int = 0
     """Problems that some seed solved and the beginning never."""
+    source: str = ""
+    """Arm that this one is interpolated from; empty: it is trained."""
+    regained: tuple[StudyPoint, ...] = ()
+    """pass@1 and pass@K of an interpolation minus those of its source, paired by problem and
+    seed."""
 
 
 class StudyModel(Record, frozen=True, kw_only=True):

@@ -130,8 +130,19 @@ class _Study(NamedTuple):
                 failed=failed,
                 diversity=(self._diversity(beginning), self._diversity(name)),
                 solutions_named=self.table.solutions_named,
+                source=self.origin(name, place),
             )
         )
+
+    def origin(self, name: str, place: Place) -> tuple[str, Student] | None:
+        """Return what an interpolation was made of, where all its seeds were sampled alike."""
+        arm = next((arm for arm in wise_arms(self.spec) if arm.name == name), None)
+        if arm is None or arm.wise is None:
+            return None
+        source = arm.wise.arm
+        found = self.table.student(source, place)
+        alike = self.table.seeds(source, place) == self.table.seeds(name, place)
+        return (source, found) if found is not None and alike else None
 
     def _diversity(self, name: str) -> StudyDiversity | None:
         first = self.spec.temperatures[0]

@@ -61,6 +61,8 @@ class Question:
     """Of the beginning and of the arm, at the first temperature."""
     solutions_named: bool = True
     """Whether the grader tells different right solutions apart."""
+    source: tuple[str, Student] | None = None
+    """Name and counts of the arm that this one is interpolated from, seed by seed the same."""
 
 
 def word_of(first: Bounds, last: Bounds) -> ArmWord:
@@ -104,11 +106,13 @@ def verdict(question: Question) -> ArmVerdict:
     )
     dominating = _dominating(question)
     lost, gained = _exchanged(question)
+    regained = _regained(question)
     parts = [
         _numbers(word, found, question),
         _crossing_words(crossing, question.k),
         f"{_many(lost, 'problem')} lost, {gained} gained",
         _solutions_words(question),
+        _regained_words(question, regained),
         _temperature_words(question, dominating),
         _seeds_words(found, question),
     ]
@@ -122,6 +126,8 @@ def verdict(question: Question) -> ArmVerdict:
         dominating_temperature=None if dominating is None else dominating[0],
         lost=lost,
         gained=gained,
+        source="" if question.source is None else question.source[0],
+        regained=() if regained is None else points(regained),
     )
 
 
@@ -183,6 +189,27 @@ def _exchanged(question: Question) -> tuple[int, int]:
     lost = asked & (c_base > 0) & (c_arm == 0)
     gained = asked & (c_base == 0) & (c_arm > 0)
     return int(lost.sum()), int(gained.sum())
+
+
+def _regained(question: Question) -> SeedEstimate | None:
+    """Hold an interpolation against its source, which was trained with the same seeds."""
+    if question.source is None:
+        return None
+    return compare_seeds(
+        question.source[1],
+        question.arm,
+        sorted({1, question.k}),
+        paired=True,
+        level=question.level,
+        clusters=question.clusters,
+    )
+
+
+def _regained_words(question: Question, regained: SeedEstimate | None) -> str:
+    if question.source is None or regained is None:
+        return ""
+    shown = [_difference(regained, i) for i in range(len(regained.ks))]
+    return f"against {question.source[0]}: {', '.join(shown)}"
 
 
 def _numbers(word: ArmWord, found: SeedEstimate, question: Question) -> str:

@@ -13,13 +13,14 @@ from page_payloads import PAYLOADS
 from study_reports import ARMS, BASE, KS, WHY, dose, hostile_report, leak_report, spec, study_report
 
 from reasonbench.errors import SpecError
+from reasonbench.records import Interval
 from reasonbench.report import carried, markdown, page, study, svg
 from reasonbench.report.data import inside_text
 from reasonbench.report.study_cards import PLAIN, crossing_of
 from reasonbench.report.study_source import is_study, load_study, portable_study
 from reasonbench.report.study_view import largest_k, main_curve, sweep_of
 from reasonbench.report.text import percent, points, points_interval, visible
-from reasonbench.results.study import ArmVerdict, ArmWord
+from reasonbench.results.study import ArmVerdict, ArmWord, StudyPoint
 from reasonbench.specs import ModelSpec
 
 GOLDEN = Path(__file__).parents[1] / "data" / "study.md"
@@ -179,6 +180,21 @@ def test_the_trajectory_takes_the_largest_k_that_every_checkpoint_has(report):
     assert "| step | pass@1 | pass@16 | n | cut off | mean tokens |" in part
     assert part.count("\n| 120 |") == part.count("\n| 1 |") == 4
     assert "wise-greedy" not in part
+
+
+def test_an_interpolation_shows_what_it_has_above_its_source(report):
+    arm = arm_of(report, "wise-greedy")
+    gained = (
+        StudyPoint(k=1, value=-0.004, interval=Interval(low=-0.02, high=0.01)),
+        StudyPoint(k=64, value=0.115, interval=None),
+    )
+    verdict = replace(arm.verdict, source="sft-greedy-correct", regained=gained)
+    models = tuple(replace(m, verdict=verdict) if m is arm else m for m in report.models)
+    shown = flat(replace(report, models=models))
+    assert (
+        "Against sft-greedy-correct: -0.4 points at pass@1 (-2.0 to +1.0), +11.5 points at pass@64."
+        in shown
+    )
 
 
 def test_what_failed_is_shown_as_failed_wherever_it_would_stand(report):

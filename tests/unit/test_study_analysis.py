@@ -189,6 +189,27 @@ def test_an_interpolation_does_not_count_as_trainings_of_its_own():
     assert models(counts, other)["arm"].verdict.deltas != alone
 
 
+def test_an_interpolation_is_held_against_its_source_seed_by_seed():
+    arm = trained("arm", [9] * 40 + [0] * 40, [8] * 40 + [0] * 40)
+    wise = trained("wise", [8] * 40 + [1] * 40, [7] * 40 + [1] * 40)
+    study = spec(StudyArm(name="arm"), StudyArm(name="wise", wise=WiseSpec(arm="arm")))
+    found = models(rows("base", BASE) + arm + wise, study)
+    regained = found["wise"].verdict.regained
+    assert [point.k for point in regained] == [1, N]
+    assert regained[0].value == pytest.approx(0.0)
+    assert regained[1].value == pytest.approx(0.5)
+    assert regained[1].interval.low > 0.3
+    assert found["wise"].verdict.source == "arm"
+    assert "against arm: pass@1 +.00 [-.01, .01], pass@16 +.50 [" in found["wise"].verdict.sentence
+    assert found["arm"].verdict.regained == ()
+
+
+def test_an_interpolation_of_other_seeds_than_its_source_is_not_held_against_it():
+    counts = rows("base", BASE) + trained("arm", [6] * 80, [6] * 80) + trained("wise", [6] * 80)
+    study = spec(StudyArm(name="arm"), StudyArm(name="wise", wise=WiseSpec(arm="arm")))
+    assert models(counts, study)["wise"].verdict.regained == ()
+
+
 def test_the_base_at_another_temperature_that_does_as_well_at_both_dominates():
     arm = trained("arm", [9] * 40 + [0] * 40, [9] * 40 + [0] * 40)
     cool = rows("base", [9] * 40 + [1] * 40, temperature=0.4)
