@@ -140,6 +140,16 @@ def guess(problem: CountdownProblem, rng: random.Random) -> str:
     return _completion([_line(seen, problem.target)], named.expression)
 
 
+def head(seen: Attempt, target: int) -> str:
+    """What a guess looks at, up to the end of the thought."""
+    return "\n".join((THINK, _line(seen, target), UNTHINK, ""))
+
+
+def tail(named: Attempt) -> str:
+    """What a completion answers."""
+    return f"\\boxed{{{named.expression}}}"
+
+
 def _steps(a: int, b: int) -> Iterator[tuple[str, int]]:
     yield "+", a + b
     if a != b:

@@ -206,6 +206,13 @@ def test_without_a_gpu_there_is_a_worker_for_each_share_of_the_cores(monkeypatch
     assert no_gpu(3) == Crew(workers=3, threads=1)
 
 
+def test_more_workers_than_gpus_share_them_and_the_cores(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    two = functools.partial(crew.crew, environment={"CUDA_VISIBLE_DEVICES": "0,1"})
+    assert two(4) == Crew(workers=4, threads=2, devices=("0", "1", "0", "1"))
+    assert two(1) == Crew(workers=1, threads=8, devices=("0",))
+
+
 def test_with_gpus_there_is_a_worker_for_each_group_of_them(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
     four = functools.partial(crew.crew, environment={"CUDA_VISIBLE_DEVICES": "0,1,2,3"})
@@ -213,3 +220,4 @@ def test_with_gpus_there_is_a_worker_for_each_group_of_them(monkeypatch):
     assert four(2).devices == ("0", "1")
     assert four(None, devices_each=2).devices == ("0,1", "2,3")
     assert four(None, devices_each=8).devices == ("0,1,2,3",)
+    assert four(4, devices_each=2).devices == ("0,1", "2,3", "0,1", "2,3")
