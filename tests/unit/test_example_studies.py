@@ -30,8 +30,9 @@ def test_an_example_is_of_the_shipped_spec_and_shown_as_today(name):
         asked.n, asked.seeds, asked.limit,
     )  # fmt: skip
     document = study.document_of(report)
-    assert page.render(document).html == file.read_text()
-    assert markdown_report.render(document) == (EXAMPLES / f"{name}.md").read_text()
+    assert page.render(document).html == file.read_text(), f"{name}.html is old: make examples"
+    old = f"{name}.md is old: make examples"
+    assert markdown_report.render(document) == (EXAMPLES / f"{name}.md").read_text(), old
 
 
 def test_an_example_names_no_folder_of_the_machine_that_made_it(name):
