@@ -133,4 +133,5 @@ class StudySpec(Spec, frozen=True, kw_only=True):
     limit: PositiveInt | None = None
     """Only the first so many problems of each task that models are sampled on."""
     parallel: PositiveInt | None = None
-    """Trainings and samplings at once; by default one a GPU, without any one a core."""
+    """Trainings and samplings at once; by default one a GPU, without any one a core; more than
+    there are GPUs share these."""

@@ -18,6 +18,15 @@ class Crew:
     devices: tuple[str, ...] = ()
     """Value of CUDA_VISIBLE_DEVICES of each; empty: no GPU."""
 
+    @property
+    def fresh(self) -> bool:
+        """Whether every job gets a new process, so that all memory of its GPU is given back.
+
+        Not where workers share one: who asks for that has models that leave room, and a small job
+        takes less time than the imports before it.
+        """
+        return bool(self.devices) and len({*self.devices}) == len(self.devices)
+
 
 def crew(
     parallel: int | None,

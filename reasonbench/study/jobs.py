@@ -103,7 +103,7 @@ class Workers:
 
     def __init__(self, crew: Crew, logs: Path, reporter: Reporter) -> None:
         self._reporter = reporter
-        self._fresh = bool(crew.devices)
+        self._fresh = crew.fresh
         self._workers = [
             _Worker(number, crew.threads, crew.devices[number] if crew.devices else None, logs)
             for number in range(crew.workers)

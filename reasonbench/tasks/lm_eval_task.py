@@ -173,10 +173,12 @@ class LmEvalTask:
         if statement is None:
             statement = self._call(number, lambda: self._task.doc_to_text(doc))
         cluster = self._field(doc, fields.cluster, number)
-        about = {"task": self._reference, "multiple_target": self._task.multiple_target}
-        about |= {
+        about = {
             k: v for k in ("filter", "metric", "grading") if (v := getattr(fields, k)) is not None
         }
+        if fields.grader == "lm_eval":  # which alone reads the file, a path of this machine, again
+            about |= {"task": self._reference, "multiple_target": self._task.multiple_target}
+        own = _plain(doc, f"document {number} of {self._name!r}")
         return Problem(
             task=self._name,
             id=number if fields.id is None else str(self._field(doc, fields.id, number)),
@@ -185,7 +187,7 @@ class LmEvalTask:
             tests=self._tests[position],
             published=published_of(doc, fields),
             cluster=None if cluster is None else str(cluster),
-            metadata={**_plain(doc, f"document {number} of {self._name!r}"), "lm_eval": about},
+            metadata={**own, "lm_eval": about} if about else own,
         )
 
     def _tests_of(self, position: int, doc: dict[str, Any]) -> dict[str, Any] | None:

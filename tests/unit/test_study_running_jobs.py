@@ -213,6 +213,12 @@ def test_more_workers_than_gpus_share_them_and_the_cores(monkeypatch):
     assert two(1) == Crew(workers=1, threads=8, devices=("0",))
 
 
+def test_only_workers_that_share_a_gpu_are_kept_between_jobs():
+    assert Crew(workers=2, devices=("0", "1")).fresh
+    assert not Crew(workers=2, devices=("0", "0")).fresh
+    assert not Crew(workers=2).fresh
+
+
 def test_with_gpus_there_is_a_worker_for_each_group_of_them(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
     four = functools.partial(crew.crew, environment={"CUDA_VISIBLE_DEVICES": "0,1,2,3"})
