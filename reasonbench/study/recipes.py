@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from reasonbench.results.study import StudyRole, StudyTraining
-from reasonbench.specs import StudyArm, StudySpec, TraceView
+from reasonbench.specs import Loss, StudyArm, StudySpec, TraceView
 from reasonbench.study import plan
 from reasonbench.study.stages import Stages
 from reasonbench.study.state import State
@@ -71,6 +71,7 @@ def notes(
     return (
         *_failures(todo),
         *_failed_trials(state, todo),
+        *taught_by_itself(state.spec),
         *_unequal(trainings),
         *_left_out(state),
         *_other_versions(begun_with),
@@ -96,6 +97,23 @@ def _failed_trials(state: State, todo: Stages) -> list[str]:
         f"{whys.get(f'tune/{name}/{rate.learning_rate!r}/samples', '')}"
         for name, lost in rates.items()
         for rate in lost
+    ]
+
+
+def taught_by_itself(spec: StudySpec) -> list[str]:
+    """Say which arms have nothing to learn, since their teacher is the student's beginning."""
+    if StudyRole.TEACHER in plan.references(spec):
+        return []
+    named = [
+        arm.name
+        for arm in plan.trained_arms(spec)
+        if arm.objective.loss in {Loss.FORWARD_KL, Loss.REVERSE_KL, Loss.JSD}
+    ]
+    if not named:
+        return []
+    return [
+        f"{', '.join(named)}: the teacher is the student's beginning, so the divergence from it "
+        "is 0 and only rounding moves the weights: a control, no recipe"
     ]
 
 

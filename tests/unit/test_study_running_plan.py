@@ -66,6 +66,17 @@ def test_a_dose_is_an_arm_with_every_row_of_its_file():
     assert recipes.recipes(spec)["dose-4"].endswith("each planted item 4 times")
 
 
+def test_a_teacher_that_is_the_beginning_is_drawn_once_and_called_so():
+    arms = [{"name": "sft"}, {"name": "kl", "objective": {"loss": "forward_kl"}}]
+    spec = spec_of(arms=arms, teacher={"id": "embedded:base"})
+    assert {s.role for s in plan.reference_samplings(spec)} == {StudyRole.BASE}
+    assert recipes.recipes(spec)["base"] == "embedded:base, the teacher too"
+    (note,) = recipes.taught_by_itself(spec)
+    assert note.startswith("kl: the teacher is the student's beginning")
+    assert recipes.taught_by_itself(spec_of(arms=arms)) == []
+    assert recipes.taught_by_itself(spec_of(teacher={"id": "embedded:base"})) == []
+
+
 def test_recipes_say_objective_and_traces():
     named = recipes.recipes(spec_of())
     assert named["greedy"] == "SFT; greedy traces, correct only"

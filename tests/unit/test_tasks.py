@@ -284,6 +284,12 @@ def test_the_reference_of_a_yaml_file_holds_in_any_folder(tiny, tmp_path, monkey
     assert yaml_of(reference).is_file()
 
 
+def test_a_problem_of_another_grader_names_no_file_of_this_machine(tiny):
+    path = Path(tiny("{grader: math}"))
+    for problem in resolve(str(path)).problems():
+        assert str(path.parent) not in repr(problem)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
