@@ -1,22 +1,32 @@
 """TRL's two on-policy trainers, held to their names; see `trainers.py` for what that means.
 
-They stand apart because TRL imports all of vLLM with them where it is installed, which takes
-seconds that no other training needs.
+TRL would import all of vLLM with them where it is installed, which takes seconds and changes how
+PyTorch compiles.  Nothing is drawn by vLLM here, so TRL is told that there is none.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from transformers import TrainerCallback
+from trl import import_utils
 
 from reasonbench.training.trainers import Counted, plain_sampling
 
-with warnings.catch_warnings():
-    # TRL warns of a vLLM that it has not been tried with; it is not used here.
-    warnings.simplefilter("ignore")
+
+@contextlib.contextmanager
+def _without_vllm() -> Iterator[None]:
+    asked = import_utils.is_vllm_available
+    import_utils.is_vllm_available = lambda min_version=None: False
+    try:
+        yield
+    finally:
+        import_utils.is_vllm_available = asked
+
+
+with _without_vllm():
     from trl import DistillationConfig, DistillationTrainer, GRPOConfig, GRPOTrainer
 
 __all__ = ["Closing", "DistillationConfig", "GRPOConfig", "OnPolicyTrainer", "RewardedTrainer"]

@@ -53,28 +53,9 @@ def command(model, problems, engine, out, n):
     ]  # fmt: skip
 
 
-class Forked:
-    """Runs in children of a process that has imported everything already."""
-
-    def __init__(self):
-        self._process = subprocess.Popen(
-            [sys.executable, killed_run.__file__, "serve"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-
-    def __call__(self, arguments, die=None, seconds=None):
-        asked = {"arguments": arguments, "die": die, "seconds": seconds}
-        self._process.stdin.write(json.dumps(asked) + "\n")
-        self._process.stdin.flush()
-        return int(self._process.stdout.readline())
-
-    def close(self):
-        self._process.communicate(timeout=60)
-
-
 @pytest.fixture
 def run():
-    run = Forked()
+    run = killed_run.Forked()
     yield run
     run.close()
 

@@ -20,10 +20,10 @@ def blocks(language):
 
 @pytest.fixture
 def commands(tmp_path_factory):
-    """A folder to find ``reasonbench`` in; what loads a model runs where torch is loaded."""
+    """A folder to find ``reasonbench`` in, which runs where torch is loaded."""
     warm = Warm(WITH_MODELS)
     folder = tmp_path_factory.mktemp("bin")
-    shim(folder, warm.path, ("run", "audit"))
+    shim(folder, warm.path, tuple(COMMANDS))
     yield folder
     warm.close()
 

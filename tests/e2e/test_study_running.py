@@ -1,11 +1,13 @@
 """A tiny study from end to end: resumed after kills, with a failing arm, repeated, added to."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import killed_run
 import msgspec
 import pytest
 import tiny_llama
@@ -87,11 +89,10 @@ def test_killed_in_each_stage_it_ends_in_the_same_tables(tmp_path, spec, unbroke
     """Two workers here, one there: results depend neither on kills nor on their number."""
     file, directory = tmp_path / "spec.json", tmp_path / "study"
     file.write_bytes(msgspec.json.encode(spec))
-    script = [sys.executable, tiny_study.__file__, str(file), str(directory), "2"]
-    for kill in KILLS:
-        died = subprocess.run([*script, *kill], capture_output=True, check=False, timeout=300)
-        assert died.returncode == -signal.SIGKILL, (kill, died.stderr.decode()[-2000:])
-        assert not (directory / "counts.parquet").exists()
+    with contextlib.closing(killed_run.Forked(tiny_study.__file__)) as run:
+        for kill in KILLS:
+            assert run([str(file), str(directory), 2], kill) == -signal.SIGKILL, kill
+            assert not (directory / "counts.parquet").exists()
     report = running.run_study(spec, directory, workers=2, command=("y",))
     whole, unbroken_report = unbroken
     assert numbers(report) == numbers(unbroken_report)

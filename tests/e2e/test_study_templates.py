@@ -1,9 +1,12 @@
 """The templates for real models, on the shipped tiny ones: the same stages, arms and options."""
 
+import contextlib
 from pathlib import Path
 
+import killed_run
 import msgspec
 import pytest
+import tiny_study
 
 from reasonbench.results.study import ArmWord
 from reasonbench.specfile import load_toml
@@ -61,10 +64,19 @@ def test_a_template_is_a_study_that_can_be_planned(tmp_path, name):
     assert [arm.name for arm in found.arms]
 
 
+@pytest.fixture(scope="module")
+def run():
+    """Run studies whose processes are forks of one."""
+    with contextlib.closing(killed_run.Forked(tiny_study.__file__)) as run:
+        yield run
+
+
 @pytest.mark.parametrize("name", ["qwen2.5-1.5b-r1-1gpu.toml", "qwen2.5-7b-openr1-1gpu.toml"])
-def test_a_template_runs_to_its_end_on_tiny_models(tmp_path, name):
+def test_a_template_runs_to_its_end_on_tiny_models(tmp_path, run, name):
     spec = small(name)
-    report = running.run_study(spec, tmp_path / "study", workers=1)
+    (tmp_path / "spec.json").write_bytes(msgspec.json.encode(spec))
+    assert run([str(tmp_path / "spec.json"), str(tmp_path / "study"), 1]) == 0
+    report = running.read_report(tmp_path / "study" / "report.json")
     arms = {model.name: model for model in report.models if model.verdict is not None}
     assert set(arms) == {arm.name for arm in spec.arms}
     for arm in arms.values():

@@ -16,7 +16,10 @@ MODULES = (
     "reasonbench.cli.train",
     "reasonbench.training.adapter",
     "reasonbench.training.callbacks",
+    "reasonbench.training.drawing",
     "reasonbench.training.dryrun",
+    "reasonbench.training.traces",
+    "reasonbench.training.views",
     "killed_train",
 )
 STEPS = 12

@@ -13,11 +13,33 @@ outside, with all of its process group.  It answers each line with the child's e
 
 import contextlib
 import gc
+import importlib
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
+
+
+class Forked:
+    """Calls ``serve`` of a script: runs in children of a process that has imported everything."""
+
+    def __init__(self, script=__file__):
+        self._process = subprocess.Popen(
+            [sys.executable, script, "serve"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def __call__(self, arguments, die=None, seconds=None):
+        """Return the exit status of the child."""
+        asked = {"arguments": arguments, "die": die, "seconds": seconds}
+        self._process.stdin.write(json.dumps(asked) + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def close(self):
+        self._process.communicate(timeout=60)
 
 
 def kill(whom):
@@ -73,11 +95,8 @@ def wait(child, seconds):
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def serve():
-    import reasonbench.audit
-    import reasonbench.cli.run
-    import reasonbench.engines.transformers  # noqa: F401
-
+def serve(run):
+    """Answer the lines of standard input with runs in forked children, as said above."""
     gc.collect()
     gc.freeze()  # a child's last collection would copy every page
     for line in sys.stdin:
@@ -100,6 +119,10 @@ def serve():
 
 if __name__ == "__main__":
     if sys.argv[1] == "serve":
-        serve()
+        from warm_cli import WITH_MODELS
+
+        for module in WITH_MODELS:
+            importlib.import_module(module)
+        serve(run)
     else:
         run(sys.argv[4:], sys.argv[1:4])

@@ -1,8 +1,9 @@
 """A tiny study over sums: sampled by the fake engine, trained for real on a tiny Llama.
 
-``python tiny_study.py SPEC.json DIRECTORY WORKERS [EVENT JOB]`` runs it in a process of its own.
-With EVENT it ends itself with SIGKILL there: ``begin`` when a worker was given the job whose name
-starts with JOB, ``train`` when such a job has begun to train, ``done`` when it is done.
+``python tiny_study.py serve`` runs one in forks of one process (see killed_run.py) with the
+arguments SPEC.json, DIRECTORY and WORKERS.  Its workers are forks too: only the imports are spared.
+To die at EVENT, JOB is to end with SIGKILL: at ``begin`` when a worker was given the job whose name
+starts with JOB, at ``train`` when such a job has begun to train, at ``done`` when it is done.
 """
 
 import os
@@ -72,10 +73,60 @@ def die_at(event, name):
     Workers._begin, Workers._heard, _Board.done = begin_and_die, hear_and_die, be_done_and_die
 
 
-if __name__ == "__main__":
-    from reasonbench.study.running import run_study
+class ForkedWorker:
+    """What ``subprocess.Popen`` is to a study, of a worker that has imported everything."""
 
-    if len(sys.argv) > 4:
-        die_at(*sys.argv[4:])
-    spec = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=StudySpec)
-    run_study(spec, Path(sys.argv[2]), workers=int(sys.argv[3]))
+    def __init__(self, log, environment):
+        parent, asked, answers = os.getpid(), os.pipe(), os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            for own, standard in ((asked[0], 0), (answers[1], 1), (log, 2)):
+                os.dup2(own, standard)
+            os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+            os.environ.update(environment)
+            sys.argv = ["worker", str(parent)]
+            worker.main()
+        os.close(asked[0])
+        os.close(answers[1])
+        self.stdin = open(asked[1], "wb")  # noqa: SIM115
+        self.stdout = open(answers[0], "rb")  # noqa: SIM115
+
+    def kill(self):
+        os.kill(self.pid, signal.SIGKILL)
+
+    def wait(self, timeout=None):
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+def launch(self):
+    self._log.parent.mkdir(parents=True, exist_ok=True)
+    with self._log.open("wb") as log:
+        environment = process._environment(self._threads, self._devices)
+        self._process = ForkedWorker(log.fileno(), environment)
+
+
+def run(arguments, die):
+    file, directory, workers = arguments
+    if die is not None:
+        die_at(*die)
+    process.WorkerProcess._launch = launch
+    spec = msgspec.json.decode(Path(file).read_bytes(), type=StudySpec)
+    running.run_study(spec, Path(directory), workers=workers)
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    import killed_run
+
+    import reasonbench.engines.transformers
+    import reasonbench.graders.countdown
+    import reasonbench.run
+    import reasonbench.scanning
+    import reasonbench.tasks.public
+    import reasonbench.training.adapter
+    import reasonbench.training.bank
+    import reasonbench.training.running
+    import reasonbench.training.wise  # noqa: F401
+    from reasonbench.study import process, running, worker
+
+    killed_run.serve(run)

@@ -21,8 +21,18 @@ import tempfile
 import threading
 from pathlib import Path
 
-COMMANDS = ("reasonbench.cli.main", "reasonbench.cli.run", "reasonbench.cli.audit")
-LIGHT = (*COMMANDS, "reasonbench.audit", "reasonbench.report", "lm_eval.tasks", "rich.progress")
+COMMANDS = tuple(f"reasonbench.cli.{name}" for name in ("main", "run", "audit", "report", "scan"))
+LIGHT = (
+    *COMMANDS,
+    "reasonbench.audit",
+    "reasonbench.graders.countdown",
+    "reasonbench.graders.math",
+    "reasonbench.report",
+    "reasonbench.scanning",
+    "reasonbench.tasks.public",
+    "lm_eval.tasks",
+    "rich.progress",
+)
 WITH_MODELS = (*LIGHT, "reasonbench.engines.transformers")
 
 
