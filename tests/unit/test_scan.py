@@ -1,5 +1,6 @@
 """The scan as a whole: what was planted is found where it stands, and nothing else is."""
 
+import contextlib
 import json
 import resource
 
@@ -236,23 +237,26 @@ def test_the_state_of_another_question_is_not_taken(leak, traces, tmp_path):
     assert len(owed) == len(changed)
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def full_disk():
-    """Let no file grow beyond 100 bytes from the call on, as a full disk would."""
+    """Let no file grow beyond 100 bytes, as a full disk would; pytest's own output is one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize("begun", [False, True])
-def test_a_full_disk_for_the_state_is_said_in_a_sentence(leak, traces, tmp_path, begun, full_disk):
+def test_a_full_disk_for_the_state_is_said_in_a_sentence(leak, traces, tmp_path, begun):
     shards = shards_of(traces, range_bytes=60_000)
     scan(shards, leak.items)
     state = tmp_path / "state"
     if begun:
         cut_short(shards, leak.items, state)
-    full_disk()
-    with pytest.raises(TraceError, match=r"state cannot be written to .*state") as error:
+    refused = pytest.raises(TraceError, match=r"state cannot be written to .*state")
+    with refused as error, full_disk():
         scan(shards, leak.items, ScanOptions(state=state))
     assert "--state" in error.value.hint
     assert "\n" not in error.value.message
