@@ -13,13 +13,12 @@ A recipe and a seed give the same draws; on a GPU the weights differ in their la
 from __future__ import annotations
 
 import argparse
-import copy
 import logging
 import re
 import sys
 import time
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +38,7 @@ from reasonbench.embedded.train import (
     new_model,
     save,
 )
+from reasonbench.errors import SpecError
 from reasonbench.fresh.families.countdown import CountdownProblem, statement
 
 log = logging.getLogger(__name__)
@@ -160,8 +160,6 @@ def make(
     recipe: Recipe = RECIPE,
     shape: Shape = SHAPE,
     habits: Habits | None = None,
-    kept: Collection[int] = (),
-    seconds: float = float("inf"),
     device: torch.device | None = None,
 ) -> None:
     """Train a base from new weights.
@@ -172,10 +170,15 @@ def make(
             weights at a step do not depend on the number of steps.
         shape: the size of the network.
         habits: how it guesses.
-        kept: steps whose weights are kept as well, as `step-000500`.
-        seconds: time after which it ends whatever the steps.
         device: where; by default a GPU if there is one.
+
+    Raises:
+        SpecError: there is a model already.
     """
+    if (folder / "model").exists():
+        raise SpecError(
+            f"{folder / 'model'} is there already", hint="remove it, or name another folder"
+        )
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
     tokenizer = world.build_tokenizer()
     model = new_model(tokenizer, shape, recipe.seed).to(device).train()
@@ -200,14 +203,12 @@ def make(
         optimizer.step()
         schedule.step()
         optimizer.zero_grad()
-        spent = time.monotonic() - began
         if step % LOG_EVERY == 0:
+            spent = time.monotonic() - began
             log.info("step %d of %d: loss %.4f, %.1f s", step, recipe.steps, loss.item(), spent)
-        if step in kept:
-            _save(model, tokenizer, folder / f"step-{step:06d}")
-        if spent > seconds:
-            break
-    _save(model, tokenizer, folder / "model")
+    part = folder / "model.part"
+    save(model.cpu(), tokenizer, part)
+    part.rename(folder / "model")
 
 
 def _loss(logits: torch.Tensor, wanted: torch.Tensor, verdicts: torch.Tensor) -> torch.Tensor:
@@ -218,12 +219,6 @@ def _loss(logits: torch.Tensor, wanted: torch.Tensor, verdicts: torch.Tensor) ->
     return (losses * weights).sum() / (wanted != IGNORED).sum()
 
 
-def _save(model: Any, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    part = folder.with_name(f"{folder.name}.part")
-    save(copy.deepcopy(model).cpu(), tokenizer, part)  # It rounds in place.
-    part.rename(folder)
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Make a base."""
     parser = argparse.ArgumentParser(description="Make a wider Countdown base; needs a GPU.")
@@ -232,14 +227,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     given.folder.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    recipe = Recipe(
-        steps=given.steps,
-        batch=RECIPE.batch,
-        learning_rate=RECIPE.learning_rate,
-        warmup=RECIPE.warmup,
-        seed=RECIPE.seed,
-    )
-    make(given.folder, recipe=recipe)
+    try:
+        make(given.folder, recipe=replace(RECIPE, steps=given.steps))
+    except SpecError as error:
+        parser.error(f"{error.message}: {error.hint}")
 
 
 if __name__ == "__main__":

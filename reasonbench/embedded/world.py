@@ -137,7 +137,7 @@ def guess(problem: CountdownProblem, rng: random.Random) -> str:
     right = rng.choice([way for way in ways if way.value == problem.target])
     seen = right if rng.random() < 0.25 else rng.choice(ways)
     named = right if rng.random() < 0.1 else rng.choice(ways)
-    return _completion([_line(seen, problem.target)], named.expression)
+    return head(seen, problem.target) + tail(named)
 
 
 def head(seen: Attempt, target: int) -> str:

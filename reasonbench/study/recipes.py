@@ -113,7 +113,7 @@ def taught_by_itself(spec: StudySpec) -> list[str]:
         return []
     return [
         f"{', '.join(named)}: the teacher is the student's beginning, so the divergence from it "
-        "is 0 and only rounding moves the weights: a control, no recipe"
+        "is 0 from the first step and there is nothing to learn: a control, no recipe"
     ]
 
 

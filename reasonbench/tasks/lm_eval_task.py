@@ -178,7 +178,8 @@ class LmEvalTask:
         }
         if fields.grader == "lm_eval":  # which alone reads the file, a path of this machine, again
             about |= {"task": self._reference, "multiple_target": self._task.multiple_target}
-        own = _plain(doc, f"document {number} of {self._name!r}")
+        # There even when empty: a column "grading" or "lm_eval" is no option of a grader.
+        own = {**_plain(doc, f"document {number} of {self._name!r}"), "lm_eval": about}
         return Problem(
             task=self._name,
             id=number if fields.id is None else str(self._field(doc, fields.id, number)),
@@ -187,7 +188,7 @@ class LmEvalTask:
             tests=self._tests[position],
             published=published_of(doc, fields),
             cluster=None if cluster is None else str(cluster),
-            metadata={**own, "lm_eval": about} if about else own,
+            metadata=own,
         )
 
     def _tests_of(self, position: int, doc: dict[str, Any]) -> dict[str, Any] | None:

@@ -61,14 +61,16 @@ def test_a_habit_decides_which_way_is_named(pool, tokenizer):
     assert set(signs) == {"+"}
 
 
-def test_a_step_is_the_same_however_many_follow(tmp_path):
+def test_a_base_is_made_alike_twice_and_never_over_another(tmp_path, capsys):
     small = {"shape": Shape(1, 32, 32), "device": CPU}
     recipe = {"batch": 4, "learning_rate": 1e-3, "warmup": 1, "seed": 3}
-    wide.make(tmp_path / "long", recipe=Recipe(steps=2, **recipe), kept=(1,), **small)
-    wide.make(tmp_path / "short", recipe=Recipe(steps=1, **recipe), **small)
-    one, other, last = (
-        load(tmp_path / name)[0].state_dict()
-        for name in ("long/step-000001", "short/model", "long/model")
+    for name, steps in (("one", 2), ("again", 2), ("short", 1)):
+        wide.make(tmp_path / name, recipe=Recipe(steps=steps, **recipe), **small)
+    one, again, short = (
+        load(tmp_path / name / "model")[0].state_dict() for name in ("one", "again", "short")
     )
-    assert all(torch.equal(one[name], other[name]) for name in one)
-    assert not all(torch.equal(one[name], last[name]) for name in one)
+    assert all(torch.equal(one[name], again[name]) for name in one)
+    assert not all(torch.equal(one[name], short[name]) for name in one)
+    with pytest.raises(SystemExit):
+        wide.main([str(tmp_path / "one")])
+    assert "model is there already: remove it, or name another folder" in capsys.readouterr().err

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from reasonbench.errors import SpecError, TaskError, UnknownNameError
+from reasonbench.graders.maths.options import MathOptions, read_options
 from reasonbench.lm_eval_tasks import find_lm_eval_yaml, yaml_of
 from reasonbench.tasks import resolve
 
@@ -288,6 +289,16 @@ def test_a_problem_of_another_grader_names_no_file_of_this_machine(tiny):
     path = Path(tiny("{grader: math}"))
     for problem in resolve(str(path)).problems():
         assert str(path.parent) not in repr(problem)
+
+
+@pytest.mark.parametrize("column", ["grading", "lm_eval"])
+def test_a_column_of_the_data_is_no_option_of_the_grader(tiny, column):
+    path = Path(tiny("{grader: math}"))
+    data = path.with_name("data.py")
+    told = '{"grading": {"tolerance": 1e9}}' if column == "lm_eval" else '{"tolerance": 1e9}'
+    data.write_text(data.read_text().replace('"group": i // 2', f'"group": 0, "{column}": {told}'))
+    (first, *_) = resolve(str(path)).problems()
+    assert read_options(first.metadata) == MathOptions()
 
 
 @pytest.mark.parametrize(
