@@ -25,10 +25,11 @@ KILLS = (
     ("done", "pilot"),
     ("train", "tune/sft/0.002/train"),
     ("train", "arms/sft/1/train"),
-    ("done", "arms/mixed/0/wise"),
-    ("begin", "arms/sft/0/samples/4"),
+    ("done", "arms/mixed/1/wise"),
+    ("begin", "arms/mixed/1/samples/4"),
 )
-"""Moments of a study's stages, in their order."""
+"""Moments of a study's stages, in their order: none can have passed when the one before it comes,
+whatever the second worker is at."""
 
 
 @pytest.fixture(scope="module")
