@@ -13,7 +13,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from reasonbench.corpus.hashing import Table, find, make_table, may_hold, run_hash, run_hashes
+from reasonbench.corpus.hashing import (
+    CHUNK,
+    Room,
+    Table,
+    find,
+    look_up,
+    make_table,
+    may_hold,
+    run_hash,
+    run_hashes,
+)
 from reasonbench.corpus.probe import APART, Candidates, Seeds, State, probe
 from reasonbench.corpus.simd import compiled
 from reasonbench.corpus.tokens import Desk, tokenize_any
@@ -85,7 +95,7 @@ def held_out(
 ) -> int:
     """Mark the records that hold an item, and return the next base."""
     for i in range(starts.size):
-        n_words, n_both, _ = tokenize_any(data, starts[i], ends[i], escaped, desk)
+        n_words, n_both = tokenize_any(data, starts[i], ends[i], escaped, desk)
         n_found = probe(desk.words, n_words, 4, base, words, need, word_state, found, 0)
         if n_found == 0 and shorts.units.size:
             n_found = probe(desk.both, n_both, 3, base, shorts, need, short_state, found, 0)
@@ -108,7 +118,7 @@ def count(
     for i in range(starts.size):
         if hits[i]:
             continue
-        n_words, n_both, _ = tokenize_any(data, starts[i], ends[i], escaped, desk)
+        n_words, n_both = tokenize_any(data, starts[i], ends[i], escaped, desk)
         _add(desk.words, n_words, ORDER, counts.runs, counts.n_runs)
         _add(desk.both, n_both, 1, counts.tokens, counts.n_tokens)
         counts.sizes[0] += n_words
@@ -143,24 +153,32 @@ def count_seeds(
     n_words: NDArray[np.int64],
     shorts: Table,
     n_shorts: NDArray[np.int64],
+    room: Room,
 ) -> None:
     """Count how often the runs that are looked up stand in records that hold no item."""
     for i in range(starts.size):
         if hits[i]:
             continue
-        n_tokens, n_both, _ = tokenize_any(data, starts[i], ends[i], escaped, desk)
-        for t in range(3, n_tokens):
-            key = run_hash(desk.words, t, 4)
-            if may_hold(words.bitmap, key):
-                number = find(words.keys, words.numbers, key)
-                if number >= 0:
-                    n_words[number] += 1
-        for t in range(2, n_both):
-            key = run_hash(desk.both, t, 3)
-            if may_hold(shorts.bitmap, key):
-                number = find(shorts.keys, shorts.numbers, key)
-                if number >= 0:
-                    n_shorts[number] += 1
+        n_tokens, n_both = tokenize_any(data, starts[i], ends[i], escaped, desk)
+        _count_runs(desk.words, n_tokens, 4, words, n_words, room)
+        _count_runs(desk.both, n_both, 3, shorts, n_shorts, room)
+
+
+@compiled
+def _count_runs(
+    tokens: NDArray[np.uint64],
+    size: int,
+    length: int,
+    table: Table,
+    counts: NDArray[np.int64],
+    room: Room,
+) -> None:
+    for begin in range(length - 1, size, CHUNK):
+        n_hits = look_up(tokens, begin, min(begin + CHUNK, size), length, table.bitmap, room)
+        for hit in range(n_hits):
+            number = find(table.keys, table.numbers, room.keys[room.hits[hit]])
+            if number >= 0:
+                counts[number] += 1
 
 
 @compiled

@@ -19,6 +19,7 @@ from reasonbench.corpus.align import align
 from reasonbench.corpus.blocks import Block
 from reasonbench.corpus.fields import UnsearchableError
 from reasonbench.corpus.forms import make_forms
+from reasonbench.corpus.hashing import new_room
 from reasonbench.corpus.index import (
     Bits,
     Rare,
@@ -165,7 +166,7 @@ def _arrays(
     shorts = make_seeds(units, bits, short=True, least=RUN_BITS[1])
     n_words = np.zeros(words.starts.size - 1, np.int64)
     n_shorts = np.zeros(shorts.starts.size - 1, np.int64)
-    n_records = 0
+    n_records, room = 0, new_room()
     for block, hits in zip(blocks, held_out, strict=True):
         desk = new_desk(int((block.ends - block.starts).max(initial=0)))
         background.count_seeds(
@@ -179,6 +180,7 @@ def _arrays(
             n_words,
             shorts.table,
             n_shorts,
+            room,
         )
         n_records += int((~hits).sum())
     most = max(COMMON[0], int(n_records * COMMON[1]))

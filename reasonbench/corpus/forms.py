@@ -15,7 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reasonbench.corpus.align_tokens import formula_signs, tokenize
-from reasonbench.corpus.hashing import Table, find, make_table, may_hold, run_hashes, triple_hash
+from reasonbench.corpus.hashing import (
+    CHUNK,
+    Room,
+    Table,
+    find,
+    look_up,
+    make_table,
+    new_room,
+    run_hashes,
+)
 from reasonbench.corpus.index import UNITS, Bits, Units, plain
 from reasonbench.corpus.items import Item, Unit
 from reasonbench.corpus.simd import compiled
@@ -46,6 +55,29 @@ class Forms(NamedTuple):
     """The run's last token in each, counted from its first."""
     bits: NDArray[np.float32]
     """What the form of each unit of the index says; 0 where it has none."""
+
+
+class FormState(NamedTuple):
+    """What the search for forms works with."""
+
+    met: NDArray[np.int64]
+    """Position of the record in which each unit was met last."""
+    found: NDArray[np.int32]
+    """Receives the units whose form stands in a record."""
+    masked: NDArray[np.uint64]
+    """Tokens of a chunk, masked."""
+    room: Room
+    """Where runs are looked up."""
+
+
+def new_form_state(n_units: int, most: int) -> FormState:
+    """Return a state that has met nothing, for up to ``most`` forms of a record."""
+    return FormState(
+        np.full(n_units, -1, np.int64),
+        np.zeros(most, np.int32),
+        np.zeros(CHUNK + 2, np.uint64),
+        new_room(),
+    )
 
 
 def make_forms(units: Units, items: Sequence[Item], bits: Bits) -> Forms:
@@ -121,44 +153,38 @@ def _anchor(masked: NDArray[np.uint64], first: NDArray[np.float32]) -> int:
 def form_matches(
     tokens: NDArray[np.uint64],
     count: int,
-    numbers: NDArray[np.int32],
-    n_numbers: int,
     forms: Forms,
     index_tokens: NDArray[np.uint64],
     index_starts: NDArray[np.int64],
     base: int,
-    met: NDArray[np.int64],
-    found: NDArray[np.int32],
+    state: FormState,
 ) -> int:
     """Write the units whose form stands in a record, each once, and return how many there are.
 
     Args:
         tokens: of the record.
         count: how many.
-        numbers: where the numbers among them stand: a form's run begins or ends in one.
-        n_numbers: how many.
         forms: of the index.
         index_tokens: of all units.
         index_starts: where a unit's tokens start.
         base: position of the record, another one for each.
-        met: position of the record in which each unit was met last.
-        found: receives the units.
+        state: carried from record to record; receives the units.
     """
     n_found = 0
     table = forms.table
-    for place in range(n_numbers):
-        for ahead in range(0, 3, 2):
-            t = np.int64(numbers[place]) + ahead
-            if t < 2 or t >= count:
-                continue
-            key = triple_hash(_masked(tokens[t - 2]), _masked(tokens[t - 1]), _masked(tokens[t]))
-            if not may_hold(table.bitmap, key):
-                continue
-            number = find(table.keys, table.numbers, key)
+    for begin in range(2, count, CHUNK):
+        end = min(begin + CHUNK, count)
+        first = np.uint64(begin - 2)
+        for i in range(np.uint64(end - begin + 2)):
+            state.masked[i] = _masked(tokens[first + i])
+        n_hits = look_up(state.masked, 2, end - begin + 2, 3, table.bitmap, state.room)
+        for hit in range(n_hits):
+            place = np.int64(state.room.hits[hit])
+            number = find(table.keys, table.numbers, state.room.keys[place])
             if number >= 0:
                 n_found = _add_forms(
-                    tokens, count, t, number, forms, index_tokens, index_starts, base, met, found,
-                    n_found,
+                    tokens, count, begin + place, number, forms, index_tokens, index_starts, base,
+                    state, n_found,
                 )  # fmt: skip
     return n_found
 
@@ -173,14 +199,13 @@ def _add_forms(
     index_tokens: NDArray[np.uint64],
     index_starts: NDArray[np.int64],
     base: int,
-    met: NDArray[np.int64],
-    found: NDArray[np.int32],
+    state: FormState,
     n_found: int,
 ) -> int:
     """Add the units whose run is the one that ends at token ``t``, where the whole form stands."""
     for place in range(forms.starts[number], forms.starts[number + 1]):
         unit = forms.units[place]
-        if met[unit] == base or n_found >= found.size:
+        if state.met[unit] == base or n_found >= state.found.size:
             continue
         low = index_starts[unit]
         size = index_starts[unit + 1] - low
@@ -191,8 +216,8 @@ def _add_forms(
                 break
             same = _masked(tokens[begin + i]) == _masked(index_tokens[low + i])
         if same:
-            met[unit] = base
-            found[n_found] = unit
+            state.met[unit] = base
+            state.found[n_found] = unit
             n_found += 1
     return n_found
 

@@ -18,6 +18,12 @@ _EMPTY = np.uint64(0)
 _ONE = np.uint64(1)
 _63 = np.uint64(63)
 _7 = np.uint64(7)
+_2 = np.uint64(2)
+_3 = np.uint64(3)
+_TRIPLE = np.uint64(3 * int(_SALT) % 2**64)
+_FOURFOLD = np.uint64(4 * int(_SALT) % 2**64)
+CHUNK = 1024
+"""Runs that are looked up at once: what is between the passes stays in the nearest cache."""
 
 
 class Table(NamedTuple):
@@ -31,6 +37,20 @@ class Table(NamedTuple):
     """Two bits of one word for each hash that may be there: small enough for the cache."""
 
 
+class Room(NamedTuple):
+    """Where ``look_up`` works and leaves what it finds."""
+
+    keys: NDArray[np.uint64]
+    """Hash of each run of a chunk."""
+    hits: NDArray[np.int32]
+    """Which of them may be there."""
+
+
+def new_room() -> Room:
+    """Return room for a chunk."""
+    return Room(np.empty(CHUNK, np.uint64), np.empty(CHUNK, np.int32))
+
+
 @compiled
 def run_hash(tokens: NDArray[np.uint64], last: int, length: int) -> np.uint64:
     """Return the hash of the run of ``length`` tokens that ends with token ``last``."""
@@ -41,24 +61,17 @@ def run_hash(tokens: NDArray[np.uint64], last: int, length: int) -> np.uint64:
     return mixed ^ (mixed >> _32) | _ONE
 
 
-@compiled
-def triple_hash(one: np.uint64, two: np.uint64, three: np.uint64) -> np.uint64:
-    """Return the hash of a run of three tokens."""
-    mixed = np.uint64(3) * _SALT
-    mixed = ((mixed << _13) | (mixed >> _51)) + one
-    mixed = ((mixed << _13) | (mixed >> _51)) + two
-    mixed = ((mixed << _13) | (mixed >> _51)) + three
-    mixed *= _K1
-    return mixed ^ (mixed >> _32) | _ONE
-
-
-@compiled
 def run_hashes(tokens: NDArray[np.uint64], length: int) -> NDArray[np.uint64]:
     """Return the hashes of all runs of ``length`` tokens."""
     hashes = np.empty(max(tokens.size - length + 1, 0), np.uint64)
+    _hash_runs(tokens, length, hashes)
+    return hashes
+
+
+@compiled
+def _hash_runs(tokens: NDArray[np.uint64], length: int, hashes: NDArray[np.uint64]) -> None:
     for i in range(hashes.size):
         hashes[i] = run_hash(tokens, i + length - 1, length)
-    return hashes
 
 
 @compiled
@@ -66,6 +79,56 @@ def may_hold(bitmap: NDArray[np.uint64], key: np.uint64) -> bool:
     """Tell whether a hash may be there: seldom true where it is not."""
     bits = (_ONE << ((key >> _ONE) & _63)) | (_ONE << ((key >> _7) & _63))
     return bitmap[np.int64(key >> _13) & (bitmap.size - 1)] & bits == bits
+
+
+@compiled
+def look_up(
+    tokens: NDArray[np.uint64],
+    begin: int,
+    end: int,
+    length: int,
+    bitmap: NDArray[np.uint64],
+    room: Room,
+) -> int:
+    """Write which runs may be in a table, and return how many.
+
+    Two loops without a call or a place below 0, so that the first becomes vectors.
+
+    Args:
+        tokens: of a record.
+        begin: last token of the first run, ``length`` - 1 or more.
+        end: one past that of the last run, at most ``CHUNK`` further.
+        length: of the runs, 3 or 4.
+        bitmap: of the table.
+        room: receives the hash of each run, ``run_hash``, and the places of those that may be there.
+    """
+    keys, hits = room.keys, room.hits
+    first = np.uint64(begin - length + 1)
+    count = np.uint64(end - begin)
+    if length == 4:
+        for i in range(count):
+            at = first + i
+            mixed = ((_FOURFOLD << _13) | (_FOURFOLD >> _51)) + tokens[at]
+            mixed = ((mixed << _13) | (mixed >> _51)) + tokens[at + _ONE]
+            mixed = ((mixed << _13) | (mixed >> _51)) + tokens[at + _2]
+            mixed = (((mixed << _13) | (mixed >> _51)) + tokens[at + _3]) * _K1
+            keys[i] = mixed ^ (mixed >> _32) | _ONE
+    else:
+        for i in range(count):
+            at = first + i
+            mixed = ((_TRIPLE << _13) | (_TRIPLE >> _51)) + tokens[at]
+            mixed = ((mixed << _13) | (mixed >> _51)) + tokens[at + _ONE]
+            mixed = (((mixed << _13) | (mixed >> _51)) + tokens[at + _2]) * _K1
+            keys[i] = mixed ^ (mixed >> _32) | _ONE
+    n_hits = _EMPTY
+    mask = np.uint64(bitmap.size - 1)
+    for i in range(count):
+        key = keys[i]
+        word = bitmap[(key >> _13) & mask]
+        if (word >> ((key >> _ONE) & _63)) & (word >> ((key >> _7) & _63)) & _ONE:
+            hits[n_hits] = i
+            n_hits += _ONE
+    return np.int64(n_hits)
 
 
 @compiled

@@ -158,7 +158,13 @@ def make_bits(units: Units, counts: Counts) -> Bits:
     background.single_bits(units.tokens, counts, single)
     letters = np.array([hash_of(c) for c in "abcdefghijklmnopqrstuvwxyz0123456789"])
     caps = np.where(np.isin(units.tokens, letters), LETTER_BITS, NAME_BITS).astype(np.float32)
-    _unit_bits(units.tokens, units.names, units.starts, counts, caps, single, first, follow)
+    longest = int(np.diff(units.starts).max(initial=0))
+    places, words = np.empty(longest, np.int64), np.empty(longest, np.uint64)
+    alone, after = np.empty(longest, np.float32), np.empty(longest, np.float32)
+    _unit_bits(
+        units.tokens, units.names, units.starts, counts, caps, single, first, follow,
+        places, words, alone, after,
+    )  # fmt: skip
     return Bits(first, follow, np.maximum(single, follow))
 
 
@@ -172,17 +178,27 @@ def _unit_bits(
     single: NDArray[np.float32],
     first: NDArray[np.float32],
     follow: NDArray[np.float32],
+    places: NDArray[np.int64],
+    words: NDArray[np.uint64],
+    alone: NDArray[np.float32],
+    after: NDArray[np.float32],
 ) -> None:
-    """Write the bits of every unit: words by their runs, names by how often they come."""
+    """Write the bits of every unit: words by their runs, names by how often they come.
+
+    The last four are room for the longest unit.
+    """
     for unit in range(starts.size - 1):
         low, high = starts[unit], starts[unit + 1]
-        places = low + np.flatnonzero(~names[low:high])
-        alone = np.zeros(places.size, np.float32)
-        after = np.zeros(places.size, np.float32)
-        background.token_bits(tokens[places], counts, alone, after)
-        for k in range(places.size):
-            first[places[k]] = min(alone[k], caps[places[k]]) if caps[places[k]] < 3 else alone[k]
-            follow[places[k]] = min(after[k], caps[places[k]]) if caps[places[k]] < 3 else after[k]
+        n_words = 0
+        for t in range(low, high):
+            if not names[t]:
+                places[n_words], words[n_words] = t, tokens[t]
+                n_words += 1
+        background.token_bits(words[:n_words], counts, alone, after)
+        for k in range(n_words):
+            cap = caps[places[k]]
+            first[places[k]] = min(alone[k], cap) if cap < 3 else alone[k]
+            follow[places[k]] = min(after[k], cap) if cap < 3 else after[k]
         for t in range(low, high):
             if names[t]:
                 times = 1

@@ -75,11 +75,12 @@ def check_lines(
     """
     status = np.empty(len(starts), np.uint8)
     signatures = np.zeros(len(starts), np.uint64)
-    _check_lines(data, starts, ends, status, signatures)
+    places = np.zeros((MAX_DEPTH + 2, 3), np.int64)
+    seen = np.zeros((_SEEN + 2, 2), np.uint64)
+    _check_lines(data, starts, ends, status, signatures, places, seen)
     return status, signatures
 
 
-# Plain arrays only: a tuple of arrays has its references counted at every call.
 # places[depth]: 1 for an object and 0 for a list, keys that lead there, hash of these keys.
 # seen: a hash set of pairs of (path, type), each with the line that entered it; then two rows,
 # of the sum and number of this line's pairs, and of the last pair and the line itself.
@@ -87,9 +88,9 @@ _IS_OBJECT, _KEYS, _PATH = range(3)
 
 
 @compiled
-def _check_lines(data: Any, starts: Any, ends: Any, status: Any, signatures: Any) -> None:
-    places = np.zeros((MAX_DEPTH + 2, 3), np.int64)
-    seen = np.zeros((_SEEN + 2, 2), np.uint64)
+def _check_lines(
+    data: Any, starts: Any, ends: Any, status: Any, signatures: Any, places: Any, seen: Any
+) -> None:
     for i in range(len(starts)):
         start, end = starts[i], ends[i]
         if end - start > MAX_LINE_BYTES:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from reasonbench.corpus.hashing import Table, find, may_hold, run_hash
+from reasonbench.corpus.hashing import CHUNK, Room, Table, find, look_up, new_room
 from reasonbench.corpus.simd import compiled
 
 REACH = 250
@@ -54,6 +54,8 @@ class State(NamedTuple):
     """Bits of each unit so far."""
     slots: NDArray[np.int64]
     """Where each unit stands among the record's candidates, above the record's first position."""
+    room: Room
+    """Where runs are looked up."""
 
 
 class Candidates(NamedTuple):
@@ -78,6 +80,7 @@ def new_state(n_places: int, n_units: int) -> State:
         np.zeros(n_units, np.int32),
         np.zeros(n_units, np.float32),
         np.full(n_units, far, np.int64),
+        new_room(),
     )
 
 
@@ -92,7 +95,7 @@ def new_candidates() -> Candidates:
 
 
 @compiled
-def probe(  # noqa: C901 - one loop: a call for each token would cost more than it does
+def probe(
     tokens: NDArray[np.uint64],
     count: int,
     length: int,
@@ -116,40 +119,54 @@ def probe(  # noqa: C901 - one loop: a call for each token would cost more than 
         found: receives the candidates.
         n_found: how many there are already.
     """
-    bitmap, keys, numbers = seeds.table.bitmap, seeds.table.keys, seeds.table.numbers
-    for t in range(length - 1, count):
-        # constants here make two fast loops out of one
-        key = run_hash(tokens, t, 4) if length == 4 else run_hash(tokens, t, 3)
-        if not may_hold(bitmap, key):
-            continue
-        number = find(keys, numbers, key)
-        if number < 0:
-            continue
-        here = base + t
-        for place in range(seeds.starts[number], seeds.starts[number + 1]):
-            fresh = here - state.seen[place] > REACH
-            state.seen[place] = here
-            unit = seeds.units[place]
-            gap = here - state.last[unit]
-            if gap > REACH:
-                state.sums[unit] = 0.0
-            if fresh:
-                next_of = seeds.at[place] == state.last_at[unit] + 1 and gap == 1
-                state.sums[unit] += seeds.more[place] if next_of else seeds.worth[place]
-            state.last[unit] = here
-            state.last_at[unit] = seeds.at[place]
-            if state.sums[unit] >= need[unit]:
-                slot = state.slots[unit] - base
-                if slot < 0 or slot >= n_found or found.units[slot] != unit:
-                    if n_found >= MAX_CANDIDATES:
-                        continue
-                    slot = n_found
-                    n_found += 1
-                    state.slots[unit] = base + slot
-                    found.units[slot] = unit
-                    found.bits[slot] = -1.0
-                if state.sums[unit] > found.bits[slot]:
-                    found.bits[slot] = state.sums[unit]
-                    found.at[slot] = t
-                    found.unit_at[slot] = seeds.token_at[place]
+    for begin in range(length - 1, count, CHUNK):
+        end = min(begin + CHUNK, count)
+        n_hits = look_up(tokens, begin, end, length, seeds.table.bitmap, state.room)
+        for hit in range(n_hits):
+            place = np.int64(state.room.hits[hit])
+            number = find(seeds.table.keys, seeds.table.numbers, state.room.keys[place])
+            if number >= 0:
+                n_found = _add(number, begin + place, base, seeds, need, state, found, n_found)
+    return n_found
+
+
+@compiled
+def _add(
+    number: int,
+    t: int,
+    base: int,
+    seeds: Seeds,
+    need: NDArray[np.float32],
+    state: State,
+    found: Candidates,
+    n_found: int,
+) -> int:
+    """Add what the units gain by a run that ends at token ``t``."""
+    here = base + t
+    for place in range(seeds.starts[number], seeds.starts[number + 1]):
+        fresh = here - state.seen[place] > REACH
+        state.seen[place] = here
+        unit = seeds.units[place]
+        gap = here - state.last[unit]
+        if gap > REACH:
+            state.sums[unit] = 0.0
+        if fresh:
+            next_of = seeds.at[place] == state.last_at[unit] + 1 and gap == 1
+            state.sums[unit] += seeds.more[place] if next_of else seeds.worth[place]
+        state.last[unit] = here
+        state.last_at[unit] = seeds.at[place]
+        if state.sums[unit] >= need[unit]:
+            slot = state.slots[unit] - base
+            if slot < 0 or slot >= n_found or found.units[slot] != unit:
+                if n_found >= MAX_CANDIDATES:
+                    continue
+                slot = n_found
+                n_found += 1
+                state.slots[unit] = base + slot
+                found.units[slot] = unit
+                found.bits[slot] = -1.0
+            if state.sums[unit] > found.bits[slot]:
+                found.bits[slot] = state.sums[unit]
+                found.at[slot] = t
+                found.unit_at[slot] = seeds.token_at[place]
     return n_found

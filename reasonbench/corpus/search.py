@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reasonbench.corpus.blocks import Block
-from reasonbench.corpus.forms import Forms, form_matches
+from reasonbench.corpus.forms import Forms, FormState, form_matches, new_form_state
 from reasonbench.corpus.probe import (
     APART,
     Candidates,
@@ -131,8 +131,7 @@ class Searcher:
         self._found = new_candidates()
         self._rows = np.zeros((2, LONGEST + 1), np.float32)
         self._seen = np.zeros(MAX_RARE, np.bool_)
-        self._met = np.full(arrays.items.size, -1, np.int64)
-        self._formed = np.zeros(MAX_FORMS, np.int32)
+        self._forms = new_form_state(arrays.items.size, MAX_FORMS)
         self._pairs = new_pairs(ROOM)
         self._base = 0
         self._longest = -1
@@ -162,8 +161,7 @@ class Searcher:
                 self._found,
                 self._rows,
                 self._seen,
-                self._met,
-                self._formed,
+                self._forms,
                 self._pairs,
                 sizes,
             )
@@ -239,8 +237,7 @@ def search(
     found: Candidates,
     rows: NDArray[np.float32],
     seen: NDArray[np.bool_],
-    met: NDArray[np.int64],
-    formed: NDArray[np.int32],
+    forms: FormState,
     pairs: Pairs,
     sizes: NDArray[np.int32],
 ) -> tuple[int, int, int]:
@@ -252,7 +249,7 @@ def search(
     """
     n_pairs = 0
     while record < starts.size:
-        n_words, n_both, n_numbers = tokenize_any(data, starts[record], ends[record], escaped, desk)
+        n_words, n_both = tokenize_any(data, starts[record], ends[record], escaped, desk)
         sizes[record] = n_both
         n_long = probe(desk.words, n_words, 4, base, index.words, index.need, words, found, 0)
         n_found = n_long
@@ -263,16 +260,7 @@ def search(
         n_forms = 0
         if index.forms.units.size:
             n_forms = form_matches(
-                desk.both,
-                n_both,
-                desk.numbers,
-                n_numbers,
-                index.forms,
-                index.tokens,
-                index.starts,
-                base,
-                met,
-                formed,
+                desk.both, n_both, index.forms, index.tokens, index.starts, base, forms
             )
         if n_pairs + n_found + n_forms > pairs.record.size:
             return record, base + n_both + APART, n_pairs
@@ -288,7 +276,7 @@ def search(
             n_pairs += 1
         for slot in range(n_forms):
             pairs.record[n_pairs] = record
-            pairs.unit[n_pairs] = formed[slot]
+            pairs.unit[n_pairs] = forms.found[slot]
             pairs.chain[n_pairs] = pairs.aligned[n_pairs] = pairs.shared[n_pairs] = 0.0
             pairs.exact[n_pairs] = False
             pairs.formed[n_pairs] = True

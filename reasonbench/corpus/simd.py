@@ -30,10 +30,13 @@ _WORD = ir.IntType(64)
 def compiled(function: F) -> F:
     """Compile ``function`` at its first call, keep the machine code on disk, free the GIL.
 
+    It must not make an array: references are not counted, since an atomic addition for each array
+    of each tuple at every call takes as long as all the rest.
+
     What is kept holds for these sources only: numba itself looks at the file of a function, and
     not at those of the functions that were compiled into it.
     """
-    options: Any = {"nogil": True, "error_model": "numpy", "boundscheck": False}
+    options: Any = {"nogil": True, "error_model": "numpy", "boundscheck": False, "_nrt": False}
     try:
         decorated: Any = numba.njit(cache=True, **options)(function)
         decorated._cache._cache_file._source_stamp = _sources()
@@ -132,6 +135,17 @@ def load8(_context: Any, data: Any, at: Any) -> Any:
         return value
 
     return types.uint64(data, types.int64), code
+
+
+@intrinsic
+def last_bit(_context: Any, mask: Any) -> Any:
+    """Return the place of the highest bit of ``mask``; -1 for none."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        above = builder.ctlz(args[0], ir.Constant(ir.IntType(1), 0))
+        return builder.sub(ir.Constant(_WORD, 63), above)
+
+    return types.int64(types.uint64), code
 
 
 @intrinsic

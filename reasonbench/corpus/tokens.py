@@ -24,11 +24,17 @@ _LOWER = np.uint64(0x2020202020202020)
 _ONES = np.uint64(0xFFFFFFFFFFFFFFFF)
 _ONE = np.uint64(1)
 _ZERO = np.uint64(0)
+_8 = np.uint64(8)
+_29 = np.uint64(29)
+_63 = np.uint64(63)
+_64 = np.uint64(64)
+_EVEN = np.uint64(0x5555555555555555)
 _BACKSLASH = np.uint8(92)
 _U = np.uint8(117)
 IS_NUMBER = _ONE
 """Bit of a token that tells a number."""
 _KEPT_BITS = 12
+_TO_KEPT = np.uint64(64 - _KEPT_BITS)
 # fmt: off
 _SPELLED = (
     "sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh",
@@ -53,20 +59,21 @@ class Tokens(NamedTuple):
 
 
 @compiled
-def word_hash(data: NDArray[np.uint8], start: int, length: int, fold: np.uint64) -> np.uint64:
-    """Return the hash of ``length`` letters or digits; ``fold`` sets the bits of lower case."""
-    first = simd.load8(data, start) | fold
-    if length <= 8:
-        head = first & (_ONES >> np.uint64(64 - 8 * length))
-        tail = _ZERO
+def word_hash(
+    data: NDArray[np.uint8], start: np.int64, length: np.uint64, is_word: np.uint64
+) -> np.uint64:
+    """Return the hash of ``length`` letters, or digits where ``is_word`` is 0; without case."""
+    # digits have the bit of lower case
+    mixed = simd.load8(data, start) | _LOWER
+    if length <= _8:
+        mixed &= _ONES >> (_64 - _8 * length)
     else:
-        rest = min(length - 8, 8)
-        head = first
-        tail = (simd.load8(data, start + 8) | fold) & (_ONES >> np.uint64(64 - 8 * rest))
-        tail = (tail + np.uint64(length)) * _K2
-    mixed = (head ^ tail) * _K1
-    h: np.uint64 = (mixed ^ (mixed >> np.uint64(29))) * _K3
-    return h | IS_NUMBER if fold == _ZERO else h & ~IS_NUMBER
+        rest = min(length - _8, _8)
+        tail = (simd.load8(data, start + 8) | _LOWER) & (_ONES >> (_64 - _8 * rest))
+        mixed ^= (tail + length) * _K2
+    mixed *= _K1
+    h: np.uint64 = (((mixed ^ (mixed >> _29)) * _K3) | IS_NUMBER) ^ is_word
+    return h
 
 
 @compiled
@@ -100,9 +107,10 @@ def tokenize(
     words: NDArray[np.uint64],
     both: NDArray[np.uint64],
     places: NDArray[np.int32],
-    numbers: NDArray[np.int32],
-) -> tuple[int, int, int]:
+) -> tuple[int, int]:
     """Write the hashes of an ASCII text's words, and of its words and numbers.
+
+    Every token is written, and counted where it is one: no branch depends on what it is.
 
     Args:
         data: bytes, with 64 readable ones after ``end``.
@@ -113,58 +121,65 @@ def tokenize(
         words: receives the words' hashes; as long as half the text and 64.
         both: receives all hashes; as long.
         places: receives where each word stands among all; as long.
-        numbers: receives where each number stands among all; as long.
 
     Returns:
-        How many of each.
+        How many words, and how many tokens.
     """
-    n_words, n_both, n_numbers = 0, 0, 0
+    n_words, n_both = _ZERO, _ZERO
     p = start
     while p < end:
         valid = _ONES if end - p >= 64 else _ONES >> np.uint64(64 - (end - p))
         letters = simd.letters(data, p) & valid
         digits = simd.digits(data, p) & valid
-        limit = 64
+        slashes = simd.equal(data, p, _BACKSLASH) & valid
+        after = slashes << _ONE
+        step = 64
         if escaped:
-            slashes = simd.equal(data, p, _BACKSLASH) & valid
-            while slashes:
-                i = simd.first_bit(slashes)
-                if i == 63:
-                    limit = 63
-                    break
-                escape = ~(np.uint64(3) << np.uint64(i))
-                letters &= escape
-                digits &= escape
-                slashes &= escape
-        step = limit
-        left = letters | digits
-        while left:
-            s = simd.first_bit(left)
-            is_word = (letters >> np.uint64(s)) & _ONE
-            run = letters if is_word else digits
-            length = simd.first_bit(~(run >> np.uint64(s)))
-            e = s + length
-            if e >= limit and p + e < end and s > 0:
-                step = s
-                break
-            left &= ~(((_ONE << np.uint64(e - 1)) << _ONE) - _ONE)
-            if is_word:
-                h = word_hash(data, p + s, length, _LOWER)
-                is_command = p + s > start and data[p + s - 1] == _BACKSLASH
-                if is_command and kept[np.int64(h >> np.uint64(64 - _KEPT_BITS))] != h:
-                    continue
-                words[n_words] = h
-                places[n_words] = n_both
-                n_words += length > 1
-                both[n_both] = h
-                n_both += 1
-            else:
-                both[n_both] = word_hash(data, p + s, length, _ZERO)
-                numbers[n_numbers] = n_both
-                n_numbers += 1
-                n_both += 1
+            # In a row of backslashes every other one escapes what follows: see _escaped.
+            escapes = _escaped(slashes, after)
+            letters &= ~escapes
+            digits &= ~escapes
+            step -= np.int64((slashes & ~escapes) >> _63)
+        begins = (letters & ~(letters << _ONE)) | (digits & ~(digits << _ONE))
+        if (letters | digits) >> _63 and p + 64 < end:
+            last = simd.last_bit(begins)
+            if last > 0:
+                # it may go on: the next 64 bytes begin with it
+                step = last
+                begins ^= _ONE << np.uint64(last)
+        ends = (~letters & (letters << _ONE)) | (~digits & (digits << _ONE))
+        if p > start and data[p - 1] == _BACKSLASH:
+            after |= _ONE
+        commands = after & letters
+        while begins:
+            s = np.uint64(simd.first_bit(begins))
+            length = np.uint64(simd.first_bit(ends)) - s
+            begins &= begins - _ONE
+            ends &= ends - _ONE
+            is_word = (letters >> s) & _ONE
+            h = word_hash(data, p + np.int64(s), length, is_word)
+            is_command = (commands >> s) & _ONE
+            is_kept = kept[(h >> _TO_KEPT) & (_ZERO - is_command)] == h
+            is_token = (is_command ^ _ONE) | np.uint64(is_kept)
+            both[n_both] = h
+            words[n_words] = h
+            places[n_words] = n_both
+            n_both += is_token
+            n_words += is_token & is_word & np.uint64(length > _ONE)
         p += step
-    return n_words, n_both, n_numbers
+    return np.int64(n_words), np.int64(n_both)
+
+
+@compiled
+def _escaped(slashes: np.uint64, after: np.uint64) -> np.uint64:
+    """Return the bytes that a backslash escapes; the byte before the first one escapes none.
+
+    A row that begins at an odd bit is carried to its end by the sum, one that begins at an even
+    bit is left: the odd bits of one and the even bits of the other are escaped (simdjson,
+    Langdale and Lemire 2019, 3.1.1).
+    """
+    odd = slashes & ~_EVEN & ~after
+    return (_EVEN ^ ((odd + slashes) << _ONE)) & after
 
 
 class Desk(NamedTuple):
@@ -184,8 +199,6 @@ class Desk(NamedTuple):
     """Hash of each word, number and single letter, in order."""
     places: NDArray[np.int32]
     """Where each word stands among all."""
-    numbers: NDArray[np.int32]
-    """Where each number stands among all."""
 
 
 def new_desk(longest: int) -> Desk:
@@ -200,33 +213,20 @@ def new_desk(longest: int) -> Desk:
         np.empty(room, np.uint64),
         np.empty(room, np.uint64),
         np.empty(room, np.int32),
-        np.empty(room, np.int32),
     )
 
 
 @compiled
 def tokenize_any(
     data: NDArray[np.uint8], start: int, end: int, escaped: bool, desk: Desk
-) -> tuple[int, int, int]:
-    """Tokenize any text, and return how many words, tokens and numbers there are."""
+) -> tuple[int, int]:
+    """Tokenize any text, and return how many words and tokens there are."""
     if is_wide(data, start, end, escaped):
         length = canonical.transcribe(
             data, start, end, escaped, desk.offsets, desk.pool, desk.scratch[PADDING:]
         )
-        return tokenize(
-            desk.scratch,
-            PADDING,
-            PADDING + length,
-            False,
-            desk.kept,
-            desk.words,
-            desk.both,
-            desk.places,
-            desk.numbers,
-        )
-    return tokenize(
-        data, start, end, escaped, desk.kept, desk.words, desk.both, desk.places, desk.numbers
-    )
+        data, start, end, escaped = desk.scratch, PADDING, PADDING + length, False
+    return tokenize(data, start, end, escaped, desk.kept, desk.words, desk.both, desk.places)
 
 
 def text_tokens(text: str, desk: Desk | None = None) -> Tokens:
@@ -234,7 +234,7 @@ def text_tokens(text: str, desk: Desk | None = None) -> Tokens:
     data = padded(text.encode("utf-8", "replace"))
     size = data.size - PADDING
     desk = desk or new_desk(size)
-    n_words, n_both, _ = tokenize_any(data, 0, size, False, desk)
+    n_words, n_both = tokenize_any(data, 0, size, False, desk)
     return Tokens(
         desk.words[:n_words].copy(), desk.both[:n_both].copy(), desk.places[:n_words].copy()
     )
@@ -256,7 +256,7 @@ def kept_commands() -> NDArray[np.uint64]:
     kept = np.zeros(1 << _KEPT_BITS, np.uint64)
     for name in _SPELLED:
         h = hash_of(name)
-        at = int(h >> np.uint64(64 - _KEPT_BITS))
+        at = int(h >> _TO_KEPT)
         if kept[at]:
             raise AssertionError(f"{name} shares its place with another command")
         kept[at] = h
@@ -265,5 +265,5 @@ def kept_commands() -> NDArray[np.uint64]:
 
 def hash_of(token: str) -> np.uint64:
     """Return the hash of one ASCII word or number."""
-    fold = _LOWER if token.isalpha() else _ZERO
-    return np.uint64(word_hash(padded(token.encode("ascii")), 0, len(token), fold))
+    data, length = padded(token.encode("ascii")), np.uint64(len(token))
+    return np.uint64(word_hash(data, np.int64(0), length, np.uint64(token.isalpha())))

@@ -34,7 +34,7 @@ def found(raw, *, escaped=False, before=b"", after=b""):
     data = padded(before + raw + after)
     desk = new_desk(len(raw))
     start = len(before)
-    n_words, n_both, _ = tokenize_any(data, start, start + len(raw), escaped, desk)
+    n_words, n_both = tokenize_any(data, start, start + len(raw), escaped, desk)
     return (
         desk.words[:n_words].tolist(),
         desk.both[:n_both].tolist(),
