@@ -1,5 +1,7 @@
 """What kind of copy of a unit stands at a place of a text, by stated rules."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from reasonbench.corpus.align_notation import MATHEMATICAL
@@ -8,19 +10,12 @@ from reasonbench.corpus.align_overlap import (
     Profile,
     Run,
     bridged,
-    common_keys,
     equal_runs,
     find_exact,
     overlap,
     places,
 )
-from reasonbench.corpus.align_tokens import (
-    Tokens,
-    formula_signs,
-    is_number,
-    layout,
-    same_operators,
-)
+from reasonbench.corpus.align_tokens import Tokens, layout, same_operators
 from reasonbench.corpus.items import Kind
 
 SHORT = 13
@@ -143,7 +138,7 @@ def _exact(unit: Tokens, text: Tokens) -> Judged | None:
     others: list[Judged] = []
     for at in find_exact(unit, text):
         span = ((0, n - 1, at, at + n - 1),)
-        same = all(same_operators(unit, i, text, at + i) for i in range(1, n))
+        same = _same_formula(unit, text, at)
         if same and not _goes_on(text, at, n):
             plain = layout(unit.slice(0, n - 1)) == layout(text.slice(at, at + n - 1))
             kind = Kind.VERBATIM if plain else Kind.REFORMATTED
@@ -154,25 +149,43 @@ def _exact(unit: Tokens, text: Tokens) -> Judged | None:
 
 def _form(unit: Profile, text: Tokens, keys: list[str]) -> Judged | None:
     """Return a question of which nothing but numbers differs, or None."""
-    n, first = len(unit.keys), unit.keys[0]
-    if not unit.numbers or n + formula_signs(unit.tokens) < FORM_SIZE:
+    n = len(unit.keys)
+    if not unit.numbers or n + unit.tokens.signs < FORM_SIZE:
         return None
-    for at in (i for i, key in enumerate(keys[: len(keys) - n + 1]) if key == first):
-        if keys[at : at + n] != unit.keys or _goes_on(text, at, n):
+    for at in _standing(unit, keys):
+        if _goes_on(text, at, n):
             continue
-        if all(same_operators(unit.tokens, i, text, at + i) for i in range(1, n)):
-            numbers = [i for i in range(n) if is_number(unit.tokens.words[i])]
+        if _same_formula(unit.tokens, text, at):
+            numbers = [i for i in range(n) if unit.is_number[i]]
             agreeing = sum(unit.tokens.words[i] == text.words[at + i] for i in numbers)
             span = ((0, n - 1, at, at + n - 1),)
             return Judged(Kind.RENUMBERED, span, 1.0, agreeing / len(numbers), n, form=True)
     return None
 
 
+def _same_formula(unit: Tokens, text: Tokens, at: int) -> bool:
+    """Tell whether all operators of a unit stand between the tokens that begin at a place."""
+    n = len(unit)
+    if unit.operators[1:n] == text.operators[at + 1 : at + n]:
+        return True
+    return all(same_operators(unit, i, text, at + i) for i in range(1, n))
+
+
+def _standing(unit: Profile, keys: list[str]) -> Iterator[int]:
+    """Yield where all keys of a unit follow one another."""
+    n, wanted, at = len(unit.keys), unit.keys, -1
+    with contextlib.suppress(ValueError):
+        while True:
+            at = keys.index(wanted[0], at + 1, max(len(keys) - n + 1, 0))
+            if keys[at : at + n] == wanted:
+                yield at
+
+
 def _goes_on(text: Tokens, at: int, n: int) -> bool:
     """Tell whether a formula at the end or the start is a part of a longer one."""
     return any(
         0 < i < len(text)
-        and bool(text.operators(i).strip("(){}"))
+        and bool(text.operators[i].strip("(){}"))
         and not any(c in text.raw_gaps[i] for c in ".?!\n$:]")
         for i in (at, at + n)
     )
@@ -183,13 +196,10 @@ def _short(unit: Profile, text: Tokens, keys: list[str]) -> Judged | None:
     n = len(unit.keys)
     if not unit.numbers or (len(unit.content) < SHORT_CONTENT and n < SHORT_RUN):
         return None
-    first = unit.keys[0]
-    for at in (i for i, key in enumerate(keys[: len(keys) - n + 1]) if key == first):
-        if keys[at : at + n] == unit.keys:
-            run = Overlap((Run(0, at, n),), tuple((i, at + i) for i in range(n)), at, at + n)
-            counts = _count(unit, text, keys, run)
-            if counts.coverage < 1.0:
-                continue
+    for at in _standing(unit, keys):
+        run = Overlap((Run(0, at, n),), tuple((i, at + i) for i in range(n)), at, at + n)
+        counts = _count(unit, text, keys, run)
+        if counts.coverage == 1.0:
             return _judged(Kind.RENUMBERED, counts, run)
     return None
 
@@ -233,23 +243,25 @@ def _judged(kind: Kind, counts: _Counts, place: Overlap) -> Judged:
 
 
 def _count(unit: Profile, text: Tokens, keys: list[str], place: Overlap) -> _Counts:
-    words = unit.tokens.words
-    common = common_keys()
-    n_numbers = sum(map(is_number, words))
+    words, others, numeric = unit.tokens.words, text.words, unit.is_number
+    n_numbers = sum(numeric)
     matched = agreeing = telling = 0
-    broken = False
-    for k, (a, b) in enumerate(place.pairs):
-        equal = words[a] == text.words[b]
-        if is_number(words[a]):
+    for a, b in place.pairs:
+        equal = words[a] == others[b]
+        if numeric[a]:
             agreeing += equal
         else:
             matched += equal
-            telling += unit.keys[a] not in common
-        if k and place.pairs[k - 1] == (a - 1, b - 1) and not broken:
-            broken = is_number(words[a - 1]) and not same_operators(unit.tokens, a, text, b)
-            broken = broken and is_number(words[a])
-    content = sum(key not in common for key in unit.keys)
-    here = set(keys[place.low : place.high])
+            telling += unit.tells[a]
+    broken = any(
+        numeric[a]
+        and numeric[a - 1]
+        and not same_operators(unit.tokens, a, text, a + run.b - run.a)
+        for run in place.runs
+        for a in range(run.a + 1, run.a + run.size)
+    )
+    content = sum(unit.tells)
+    here = unit.content.intersection(keys[place.low : place.high])
     return _Counts(
         words=len(words) - n_numbers,
         matched=matched,
@@ -257,8 +269,8 @@ def _count(unit: Profile, text: Tokens, keys: list[str], place: Overlap) -> _Cou
         numbers=n_numbers,
         agreeing=agreeing,
         in_order=telling / content if content else 0.0,
-        content=len(unit.content & here),
-        bag=len(unit.content & here) / len(unit.content) if unit.content else 0.0,
+        content=len(here),
+        bag=len(here) / len(unit.content) if unit.content else 0.0,
         runs=equal_runs(unit.tokens, text, place),
         broken=broken,
         worked=_is_worked(unit.tokens, text, place),
@@ -267,16 +279,14 @@ def _count(unit: Profile, text: Tokens, keys: list[str], place: Overlap) -> _Cou
 
 def _is_worked(unit: Tokens, text: Tokens, place: Overlap) -> bool:
     """Tell whether a place resembles a question because it answers it."""
-    if "?" in unit.text and not any(
-        "?" in gap for gap in text.raw_gaps[place.low : place.high + 1]
-    ):
+    if "?" in unit.text and "?" not in "".join(text.raw_gaps[place.low : place.high + 1]):
         return True
     equations = _equations(text, place.low, place.high)
     return equations >= _equations(unit, 0, len(unit)) + WORKED
 
 
 def _equations(tokens: Tokens, low: int, high: int) -> int:
-    return sum("=" in tokens.operators(i) for i in range(low, high) if "=" in tokens.raw_gaps[i])
+    return sum("=" in tokens.operators[i] for i in range(low, high) if "=" in tokens.raw_gaps[i])
 
 
 def _part(unit: Profile, counts: _Counts) -> Judged | None:

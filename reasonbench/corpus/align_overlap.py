@@ -5,8 +5,8 @@ copy aligns; what is equal and what is not is seen at the aligned places.
 """
 
 import re
-from functools import cache, lru_cache
-from itertools import pairwise, repeat
+from functools import lru_cache
+from itertools import compress, pairwise, repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -78,6 +78,10 @@ class Profile(NamedTuple):
     content: frozenset[str]
     """Keys that speak of this unit."""
     numbers: frozenset[str]
+    is_number: list[bool]
+    """Whether each token is a number."""
+    tells: list[bool]
+    """Whether each key speaks of this unit."""
 
 
 class Text(NamedTuple):
@@ -144,8 +148,11 @@ def profile(text: str) -> Profile:
     keys = keys_of(tokens.words)
     content = frozenset(keys) - _COMMON_KEYS
     weights = {key: 1.0 if key in content else 0.1 for key in keys}
-    numbers = frozenset(word for word in tokens.words if is_number(word))
-    return Profile(tokens, keys, weights, frozenset(pairwise(keys)), content, numbers)
+    numeric = list(map(is_number, tokens.words))
+    numbers = frozenset(compress(tokens.words, numeric))
+    tells = [key in content for key in keys]
+    bigrams = frozenset(pairwise(keys))
+    return Profile(tokens, keys, weights, bigrams, content, numbers, numeric, tells)
 
 
 def read(text: str) -> Text:
@@ -273,18 +280,19 @@ def _core(runs: list[Run]) -> list[Run]:
 def equal_runs(unit: Tokens, text: Tokens, found: Overlap) -> list[Run]:
     """Return the runs in which words, numbers and operators are equal."""
     runs: list[Run] = []
-    for a, b in found.pairs:
-        if unit.words[a] != text.words[b]:
-            continue
-        last = runs[-1] if runs else None
-        if (
-            last
-            and (last.a + last.size, last.b + last.size) == (a, b)
-            and same_operators(unit, a, text, b)
-        ):
-            runs[-1] = last._replace(size=last.size + 1)
-        else:
-            runs.append(Run(a, b, 1))
+    words, others = unit.words, text.words
+    for aligned in found.runs:
+        shift, first, size = aligned.b - aligned.a, aligned.a, 0
+        for a in range(aligned.a, aligned.a + aligned.size):
+            equal = words[a] == others[a + shift]
+            if equal and size and same_operators(unit, a, text, a + shift):
+                size += 1
+                continue
+            if size:
+                runs.append(Run(first, first + shift, size))
+            first, size = a, int(equal)
+        if size:
+            runs.append(Run(first, first + shift, size))
     return runs
 
 
@@ -300,9 +308,3 @@ def bridged(runs: list[Run]) -> list[tuple[int, int, int, int]]:
         spans.append((a, a + size - 1, b, b + size - 1))
     longest = max((a1 - a0 for a0, a1, _, _ in spans), default=0)
     return [span for span in spans if span[1] - span[0] >= min(1, longest)]
-
-
-@cache
-def common_keys() -> frozenset[str]:
-    """Return the keys that speak of no item."""
-    return _COMMON_KEYS

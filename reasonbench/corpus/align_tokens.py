@@ -144,25 +144,34 @@ class Tokens:
             self.raw_gaps[: count + 1],
         )
 
-    def _numerator(self, i: int) -> bool:
-        r"""Tell whether a token is the 1 of ``\frac12``, which has no braces."""
-        start = self._starts[i]
-        return self.text[max(start - 4, 0) : start] == "frac"
+    @cached_property
+    def operators(self) -> list[str]:
+        """What stands before each token as far as it counts there; "" behind the last."""
+        found = list(map(_GAPS.__getitem__, self.raw_gaps))
+        found[0] = found[-1] = ""
+        for i in [i for i, gap in enumerate(found) if gap]:
+            left, right = self.words[i - 1], self.words[i]
+            if in_formula(left) and in_formula(right):
+                found[i] = found[i].replace("~", "-")
+            else:
+                found[i] = "~" if found[i][-1] == "~" and is_number(right) else ""
+        for i in self._numerators():
+            if self.raw_gaps[i + 1].strip() in ("", "{"):
+                found[i + 1] = "/"
+        return found
 
-    def operators(self, i: int) -> str:
-        """Return what stands before token ``i`` as far as it counts there."""
-        raw = self.raw_gaps[i]
-        found = _GAPS[raw]
-        if not 0 < i < len(self.words):
-            return ""
-        left, right = self.words[i - 1], self.words[i]
-        if raw.strip() in ("", "{") and self._numerator(i - 1):
-            return "/"
-        if not found:
-            return ""
-        if in_formula(left) and in_formula(right):
-            return found.replace("~", "-")
-        return "~" if found[-1] == "~" and is_number(right) else ""
+    def _numerators(self) -> list[int]:
+        r"""Return the tokens that are the 1 of ``\frac12``, which has no braces."""
+        text = self.text
+        if "frac" not in text:
+            return []
+        starts = self._starts[: len(self.words) - 1]
+        return [i for i, at in enumerate(starts) if at > 3 and text.startswith("frac", at - 4)]
+
+    @cached_property
+    def signs(self) -> int:
+        """How many operators stand between the tokens."""
+        return sum(len(_soft(found)) for found in self.operators if found)
 
 
 def tokenize(text: str) -> Tokens:
@@ -195,14 +204,9 @@ def canonical(text: str) -> str:
     tokens = tokenize(text)
     parts: list[str] = []
     for i, word in enumerate(tokens.words):
-        gap = _soft(tokens.operators(i)).replace("~", "-")
+        gap = _soft(tokens.operators[i]).replace("~", "-")
         parts += (gap, word) if gap else (word,)
     return " ".join(parts)
-
-
-def formula_signs(tokens: Tokens) -> int:
-    """Return how many operators stand between the tokens of a text."""
-    return sum(len(_soft(tokens.operators(i))) for i in range(len(tokens)))
 
 
 def is_number(word: str) -> bool:
@@ -225,7 +229,7 @@ def same_operators(one: Tokens, i: int, other: Tokens, j: int) -> bool:
 
     Braces may be brackets or nothing, and a product of two numbers alone needs its sign.
     """
-    left, right = one.operators(i), other.operators(j)
+    left, right = one.operators[i], other.operators[j]
     if left == right:
         return True
     if not (is_number(one.words[i]) and is_number(one.words[i - 1])):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from reasonbench.corpus.align_tokens import formula_signs, tokenize
+from reasonbench.corpus.align_tokens import tokenize
 from reasonbench.corpus.hashing import (
     CHUNK,
     Room,
@@ -89,9 +89,8 @@ def make_forms(units: Units, items: Sequence[Item], bits: Bits) -> Forms:
     for unit in _candidates(units):
         low, high = units.starts[unit], units.starts[unit + 1]
         whole[unit] = masked[low:high].tobytes()
-        worth[unit] = _worth(units, bits, slice(low, high)) + SIGN_BITS * formula_signs(
-            tokenize(plain(items[units.items[unit]].question))
-        )
+        signs = tokenize(plain(items[units.items[unit]].question)).signs
+        worth[unit] = _worth(units, bits, slice(low, high)) + SIGN_BITS * signs
     times = Counter(whole.values())
     for unit, text in whole.items():
         if times[text] > 1 or worth[unit] < LEAST_BITS:

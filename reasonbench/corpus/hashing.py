@@ -100,7 +100,7 @@ def look_up(
         end: one past that of the last run, at most ``CHUNK`` further.
         length: of the runs, 3 or 4.
         bitmap: of the table.
-        room: receives the hash of each run, ``run_hash``, and the places of those that may be there.
+        room: receives each run's ``run_hash``, and the places of those that may be there.
     """
     keys, hits = room.keys, room.hits
     first = np.uint64(begin - length + 1)
