@@ -7,10 +7,13 @@ words before it, a word that begins one what it says alone; a word that differs 
 costs.  So a stock phrase is worth little however long it is, and a rare one much.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
-from reasonbench.corpus.simd import compiled
+from reasonbench.corpus import simd
+from reasonbench.corpus.simd import PADDING, compiled
 
 DIFFERS = 1.5
 """Bits that a word in place of another costs."""
@@ -20,6 +23,35 @@ MISSING = 1.0
 """Bits that a word costs that stands on one side only."""
 LONGEST = 512
 """Most tokens of a unit; longer texts are cut into several."""
+MARKS = 16
+"""Words of 64 bits in which an item's rare tokens are marked."""
+MAX_RARE = 4096
+"""Rare tokens of an item at most."""
+_TAG = np.uint64(56)
+_ONE, _58, _54, _15 = np.uint64(1), np.uint64(58), np.uint64(54), np.uint64(MARKS - 1)
+
+
+class Room(NamedTuple):
+    """What scoring works with."""
+
+    rows: NDArray[np.float32]
+    """Value of the last row of the table at each token of a unit, and whether it is a match."""
+    tags: NDArray[np.uint8]
+    """What is compared of a unit's tokens, 64 at once."""
+    marks: NDArray[np.uint64]
+    """Marks of an item's rare tokens."""
+    seen: NDArray[np.bool_]
+    """Which of them were seen."""
+
+
+def new_room() -> Room:
+    """Return room for any unit and item."""
+    return Room(
+        np.zeros((2, LONGEST + 1), np.float32),
+        np.zeros(LONGEST + PADDING, np.uint8),
+        np.zeros(MARKS, np.uint64),
+        np.zeros(MAX_RARE, np.bool_),
+    )
 
 
 @compiled
@@ -32,9 +64,12 @@ def alignment_bits(
     first: NDArray[np.float32],
     follow: NDArray[np.float32],
     names: NDArray[np.bool_],
-    rows: NDArray[np.float32],
+    room: Room,
 ) -> float:
     """Return the bits of the best local alignment near a diagonal.
+
+    Most of the table is 0.  Of each row those places are looked at that are beside one that is
+    not, in this row or the one above, and those that match.
 
     Args:
         tokens: of the record.
@@ -45,20 +80,32 @@ def alignment_bits(
         first: bits of each of its tokens alone.
         follow: bits of each after those before it.
         names: whether each is a number or a single letter.
-        rows: room, [2, LONGEST + 1].
+        room: to work in.
     """
-    size = unit.size
+    rows, tags, size = room.rows, room.tags, unit.size
     for j in range(size + 1):
         rows[0, j] = 0.0
         rows[1, j] = 0.0
+    for j in range(size):
+        tags[j] = unit[j] >> _TAG
     best = np.float32(0.0)
+    a, b = size, -2
     for i in range(max(0, begin - slack), min(count, begin + size + slack)):
         token = tokens[i]
+        tag = np.uint8(token >> _TAG)
         low = max(0, i - begin - slack)
         high = min(size, i - begin + slack + 1)
+        above_a, above_b = a, b
+        a, b = size, -2
         diagonal, was_match = rows[0, low], rows[1, low]
         left, left_match = np.float32(0.0), np.float32(0.0)
-        for j in range(low, high):
+        j = low
+        while j < high:
+            if left == 0.0 and (j < above_a or j > above_b + 1):
+                j = min(_next_match(tags, tag, j, high), above_a if j < above_a else high)
+                if j >= high:
+                    break
+                diagonal, was_match = rows[0, j], rows[1, j]
             above, above_match = rows[0, j + 1], rows[1, j + 1]
             if unit[j] == token:
                 value = diagonal + (follow[j] if was_match > 0 else first[j])
@@ -66,21 +113,48 @@ def alignment_bits(
             else:
                 value = diagonal - np.float32(NAME_DIFFERS if names[j] else DIFFERS)
                 matched = was_match if names[j] else np.float32(0.0)
-            if above - np.float32(MISSING) > value:
-                value = above - np.float32(MISSING)
-                matched = np.float32(0.0)
-            if left - np.float32(MISSING) > value:
-                value = left - np.float32(MISSING)
-                matched = left_match if names[j] else np.float32(0.0)
-            if value <= 0.0:
-                value = np.float32(0.0)
-                matched = np.float32(0.0)
+            value, matched = _best(value, matched, above, left, left_match, names[j])
+            if value > 0.0:
+                a, b = min(a, j), j
             diagonal, was_match = above, above_match
             rows[0, j + 1] = value
             rows[1, j + 1] = matched
             left, left_match = value, matched
             best = max(best, value)
+            j += 1
     return best
+
+
+@compiled
+def _best(
+    value: np.float32,
+    matched: np.float32,
+    above: np.float32,
+    left: np.float32,
+    left_match: np.float32,
+    is_name: np.bool_,
+) -> tuple[np.float32, np.float32]:
+    """Return the value of a place where a word may be missing, and if a match is continued."""
+    if above - np.float32(MISSING) > value:
+        value = above - np.float32(MISSING)
+        matched = np.float32(0.0)
+    if left - np.float32(MISSING) > value:
+        value = left - np.float32(MISSING)
+        matched = left_match if is_name else np.float32(0.0)
+    if value <= 0.0:
+        return np.float32(0.0), np.float32(0.0)
+    return value, matched
+
+
+@compiled
+def _next_match(tags: NDArray[np.uint8], tag: np.uint8, j: int, high: int) -> int:
+    """Return the first place from ``j`` that may match, or ``high`` or more."""
+    while j < high:
+        found = simd.equal(tags, j, tag)
+        if found:
+            return j + simd.first_bit(found)
+        j += 64
+    return j
 
 
 @compiled
@@ -90,7 +164,7 @@ def shared_bits(
     high: int,
     rare: NDArray[np.uint64],
     worth: NDArray[np.float32],
-    seen: NDArray[np.bool_],
+    room: Room,
 ) -> float:
     """Return the bits of an item's rare tokens that stand anywhere in a stretch, each once.
 
@@ -100,15 +174,18 @@ def shared_bits(
         high: one past its last.
         rare: the item's rare tokens, ascending.
         worth: bits of each.
-        seen: room, as long.
+        room: to work in.
     """
-    size = rare.size
+    seen, marks, size = room.seen, room.marks, rare.size
     seen[:size] = False
     total = 0.0
     if size == 0:
         return total
+    _mark(rare, marks)
     for i in range(low, high):
         token = tokens[i]
+        if not _is_marked(token, marks):
+            continue
         a, b = 0, size
         while a < b:
             middle = (a + b) >> 1
@@ -120,3 +197,16 @@ def shared_bits(
             seen[a] = True
             total += worth[a]
     return total
+
+
+@compiled
+def _mark(tokens: NDArray[np.uint64], marks: NDArray[np.uint64]) -> None:
+    marks[:] = 0
+    for i in range(tokens.size):
+        marks[(tokens[i] >> _54) & _15] |= _ONE << (tokens[i] >> _58)
+
+
+@compiled
+def _is_marked(token: np.uint64, marks: NDArray[np.uint64]) -> bool:
+    """Tell whether a token may be one of those that are marked."""
+    return (marks[(token >> _54) & _15] >> (token >> _58)) & _ONE != 0

@@ -25,7 +25,7 @@ from reasonbench.corpus.probe import (
     new_state,
     probe,
 )
-from reasonbench.corpus.score import LONGEST, alignment_bits, shared_bits
+from reasonbench.corpus.score import MAX_RARE, Room, alignment_bits, new_room, shared_bits
 from reasonbench.corpus.simd import compiled
 from reasonbench.corpus.tokens import Desk, new_desk, tokenize_any
 
@@ -41,8 +41,6 @@ ROOM = 1 << 16
 """Pairs that are kept before they are handed on."""
 MAX_FORMS = 256
 """Forms that one record can hold."""
-MAX_RARE = 4096
-"""Rare tokens of an item at most."""
 
 
 class Arrays(NamedTuple):
@@ -129,8 +127,7 @@ class Searcher:
         self._words = new_state(arrays.words.units.size, arrays.items.size)
         self._shorts = new_state(arrays.shorts.units.size, arrays.items.size)
         self._found = new_candidates()
-        self._rows = np.zeros((2, LONGEST + 1), np.float32)
-        self._seen = np.zeros(MAX_RARE, np.bool_)
+        self._room = new_room()
         self._forms = new_form_state(arrays.items.size, MAX_FORMS)
         self._pairs = new_pairs(ROOM)
         self._base = 0
@@ -159,8 +156,7 @@ class Searcher:
                 self._words,
                 self._shorts,
                 self._found,
-                self._rows,
-                self._seen,
+                self._room,
                 self._forms,
                 self._pairs,
                 sizes,
@@ -235,8 +231,7 @@ def search(
     words: State,
     shorts: State,
     found: Candidates,
-    rows: NDArray[np.float32],
-    seen: NDArray[np.bool_],
+    room: Room,
     forms: FormState,
     pairs: Pairs,
     sizes: NDArray[np.int32],
@@ -269,7 +264,7 @@ def search(
             if slot < n_long:
                 at = np.int64(desk.places[at])
             where = at - np.int64(found.unit_at[slot])
-            _score(found.units[slot], where, at, n_both, index, desk, rows, seen, pairs, n_pairs)
+            _score(found.units[slot], where, at, n_both, index, desk, room, pairs, n_pairs)
             pairs.record[n_pairs] = record
             pairs.chain[n_pairs] = found.bits[slot]
             pairs.formed[n_pairs] = False
@@ -294,8 +289,7 @@ def _score(
     count: int,
     index: Arrays,
     desk: Desk,
-    rows: NDArray[np.float32],
-    seen: NDArray[np.bool_],
+    room: Room,
     pairs: Pairs,
     to: int,
 ) -> None:
@@ -312,7 +306,7 @@ def _score(
         index.first[low:high],
         index.follow[low:high],
         index.names[low:high],
-        rows,
+        room,
     )
     exact = begin >= 0 and begin + size <= count
     for i in range(size):
@@ -334,5 +328,5 @@ def _score(
         min(count, at + AROUND),
         index.rare[a:b],
         index.rare_worth[a:b],
-        seen,
+        room,
     )

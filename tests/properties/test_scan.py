@@ -9,12 +9,11 @@ import scan_reference as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reasonbench.corpus import search
 from reasonbench.corpus.calibrate import ranked
 from reasonbench.corpus.findings import q_values_of
 from reasonbench.corpus.hashing import find, make_table, may_hold, run_hashes
 from reasonbench.corpus.probe import APART, REACH, Seeds, new_candidates, new_state, probe
-from reasonbench.corpus.score import LONGEST, alignment_bits, shared_bits
+from reasonbench.corpus.score import alignment_bits, new_room, shared_bits
 from reasonbench.corpus.tokens import hash_of, new_desk, padded, tokenize_any
 
 PIECES = st.sampled_from(
@@ -57,6 +56,13 @@ def expected(text):
     return [int(hash_of(w)) for w in words], [int(hash_of(t)) for t in both], places
 
 
+def used_room():
+    """Return room in which another pair was scored."""
+    room = new_room()
+    room.rows[:], room.tags[:], room.marks[:], room.seen[:] = 99, 7, 2**64 - 1, True
+    return room
+
+
 def bits(text, unit, first, follow, names, begin=0, slack=100):  # noqa: PLR0917
     return alignment_bits(
         np.array(text, np.uint64),
@@ -67,14 +73,14 @@ def bits(text, unit, first, follow, names, begin=0, slack=100):  # noqa: PLR0917
         np.array(first, np.float32),
         np.array(follow, np.float32),
         np.array(names, np.bool_),
-        np.full((2, LONGEST + 1), 99, np.float32),
+        used_room(),
     )
 
 
 def shared(text, rare, worth):
     return shared_bits(
         np.array(text, np.uint64), 0, len(text), np.array(rare, np.uint64),
-        np.array(worth, np.float32), np.zeros(search.MAX_RARE, np.bool_),
+        np.array(worth, np.float32), used_room(),
     )  # fmt: skip
 
 
@@ -148,9 +154,11 @@ def test_a_table_is_a_dictionary(inside, asked):
         assert may_hold(table.bitmap, np.uint64(key)) or key not in numbers
 
 
+TOKEN = st.integers(1, 6).map(lambda v: v << 55)
+"""Two of them have the same upper byte, which is looked at first."""
 UNIT = st.lists(
     st.tuples(
-        st.integers(1, 6),
+        TOKEN,
         st.integers(0, 64).map(lambda v: v / 4),
         st.integers(0, 64).map(lambda v: v / 4),
         st.booleans(),
@@ -159,15 +167,33 @@ UNIT = st.lists(
 )
 
 
-@given(st.lists(st.integers(1, 6), max_size=30), UNIT)
+@given(st.lists(TOKEN, max_size=30), UNIT)
 def test_alignment_bits_are_those_of_the_whole_table(text, unit):
     columns = [list(column) for column in zip(*unit, strict=True)] or [[], [], [], []]
     assert bits(text, *columns) == reference.alignment(text, *columns)
 
 
-@given(st.lists(st.integers(1, 6), max_size=20), UNIT, st.integers(-8, 20), st.integers(0, 9))
+@given(st.lists(TOKEN, max_size=20), UNIT, st.integers(-8, 20), st.integers(0, 9))
 def test_alignment_bits_near_a_diagonal_are_those_of_the_cells_near_it(text, unit, begin, slack):
     columns = [list(column) for column in zip(*unit, strict=True)] or [[], [], [], []]
+    assert bits(text, *columns, begin, slack) == reference.alignment(text, *columns, begin, slack)
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([12, 200]), st.integers(40, 160))
+@settings(max_examples=20)
+def test_alignment_bits_of_a_long_unit_are_those_of_the_cells_near_it(seed, n_tokens, size):
+    rng = np.random.default_rng(seed)
+    unit = rng.integers(1, n_tokens, size)
+    text = rng.integers(1, n_tokens, 2 * size)
+    copied = rng.random(size) < 0.8
+    text[size // 3 : size // 3 + size][copied] = unit[copied]
+    columns = (
+        [int(token) << 56 for token in unit],
+        *(rng.integers(0, 64, (2, size)) / 4).tolist(),
+        (rng.random(size) < 0.2).tolist(),
+    )
+    text = [int(token) << 56 for token in text]
+    begin, slack = size // 3 + int(rng.integers(-9, 9)), 12 + size // 5
     assert bits(text, *columns, begin, slack) == reference.alignment(text, *columns, begin, slack)
 
 
