@@ -118,6 +118,12 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Findings by embeddings alone; None: they were not asked for."""
     semantic_calibrated_on: int | None = None
     """Different texts that these are calibrated on."""
+    semantic_false_positive_rate_short: float | None = None
+    """Share of short records in which as many decoys would be found by embeddings."""
+    semantic_false_positive_rate_long: float | None = None
+    """Share of long records."""
+    semantic_false_discovery_rate: float | None = None
+    """Share of false ones among the findings by embeddings, estimated from the decoys."""
 
 
 def load_items(names: Sequence[str]) -> list[Item]:
@@ -258,7 +264,7 @@ def summary_of(result: ScanResult) -> Summary:
     total = Account()
     for account in result.accounts.values():
         total.add(account)
-    rates = result.rates
+    rates, alike = result.rates, result.alike_rates
     return Summary(
         reasonbench=__version__,
         n_items=result.n_items,
@@ -290,6 +296,9 @@ def summary_of(result: ScanResult) -> Summary:
         held_out=result.calibration[1],
         n_semantic=None if result.n_embedded is None else sum(f.cosine is not None for f in found),
         semantic_calibrated_on=result.n_embedded,
+        semantic_false_positive_rate_short=alike.false_short if alike else None,
+        semantic_false_positive_rate_long=alike.false_long if alike else None,
+        semantic_false_discovery_rate=alike.false_share if alike else None,
     )
 
 

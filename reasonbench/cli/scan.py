@@ -252,7 +252,7 @@ def _say(numbers: "Summary") -> None:
     if numbers.n_semantic is not None:
         say(
             f"  {numbers.n_semantic:,} of these findings by their meaning alone, calibrated on "
-            f"{numbers.semantic_calibrated_on:,} texts"
+            f"{numbers.semantic_calibrated_on:,} texts{_alike_rates(numbers)}"
         )
     for phrase in numbers.phrases[:3]:
         say(
@@ -271,3 +271,16 @@ def _say(numbers: "Summary") -> None:
         )
     else:
         say("no false-positive rate was measured: there are too few items to make decoys from")
+
+
+def _alike_rates(numbers: "Summary") -> str:
+    """Return the false positives that were measured of the search by meaning."""
+    short, long = (
+        numbers.semantic_false_positive_rate_short,
+        numbers.semantic_false_positive_rate_long,
+    )
+    if short is None or long is None or not numbers.n_decoys:
+        return ""
+    rate = numbers.semantic_false_discovery_rate
+    share = "" if rate is None else f", about {rate:.1%} of them false"
+    return f"; the decoys by meaning: {short:.2%} of short and {long:.2%} of long records{share}"

@@ -91,6 +91,8 @@ class ScanResult:
     """Items of which one phrase alone stands in several records: the phrase, and in how many."""
     n_embedded: int | None = None
     """Texts that the search for paraphrases is calibrated on; None: it was not asked for."""
+    alike_rates: Rates | None = None
+    """False positives that were measured of that search."""
 
 
 def concluded(
@@ -127,24 +129,20 @@ def concluded(
         (n, like.hit, like.cosine)
         for n, result in numbered
         for like in result.alike
-        if (n, like.hit.row, like.hit.item) not in sure
+        if like.hit.item < len(items) and (n, like.hit.row, like.hit.item) not in sure
+    ]
+    meant = table.findings(alike)
+    decoys_alike = [
+        like.hit for result in results for like in result.alike if like.hit.item >= len(items)
     ]
     n_long = sum(result.n_long for result in results)
     found = [f for f in findings if f.status == "contaminated"]
-    bar = max((f.p_value for f in found), default=0.0)
+    measured = _Measured(n_decoys, len(items), n_records - n_long, n_long)
     searchable = calibration.searchable[: len(items)]
     return ScanResult(
-        joined(findings, table.findings(alike)),
+        joined(findings, meant),
         by_document(parts),
-        _rates(
-            decoy,
-            bar,
-            n_decoys,
-            len(items),
-            n_short=n_records - n_long,
-            n_long=n_long,
-            n_found=len(found),
-        ),
+        measured.rates(decoy, findings),
         calibration.tail,
         (calibration.n_records, calibration.n_held_out),
         [item for item, ok in zip(items, searchable, strict=True) if not ok],
@@ -152,6 +150,7 @@ def concluded(
         list(shards),
         _phrases(found),
         n_embedded,
+        None if n_embedded is None else measured.rates(decoys_alike, meant),
     )
 
 
@@ -219,30 +218,31 @@ def q_values_of(p_values: Sequence[float], n_tests: int) -> NDArray[np.float64]:
     return result
 
 
-def _rates(
-    decoys: Sequence[Hit],
-    bar: float,
-    n_decoys: int,
-    n_items: int,
-    *,
-    n_short: int,
-    n_long: int,
-    n_found: int,
-) -> Rates:
-    """Return what the bar that the findings passed lets through of decoys."""
-    passed = [hit for hit in decoys if hit.p_value <= bar]
-    scale = n_items / n_decoys if n_decoys else 0.0
-    long = sum(hit.is_long for hit in passed)
-    share = min(len(passed) * scale / n_found, 1.0) if n_decoys and n_found else None
-    return Rates(
-        n_decoys,
-        len(passed),
-        n_short,
-        scale * (len(passed) - long) / max(n_short, 1),
-        n_long,
-        scale * long / max(n_long, 1),
-        share,
-    )
+class _Measured(NamedTuple):
+    """What false positives are measured with."""
+
+    n_decoys: int
+    n_items: int
+    n_short: int
+    n_long: int
+
+    def rates(self, decoys: Sequence[Hit], findings: Sequence[Finding]) -> Rates:
+        """Return what the bar that the findings passed lets through of decoys."""
+        found = [f.p_value for f in findings if f.status == "contaminated"]
+        bar = max(found, default=0.0)
+        passed = [hit for hit in decoys if hit.p_value <= bar]
+        scale = self.n_items / self.n_decoys if self.n_decoys else 0.0
+        long = sum(hit.is_long for hit in passed)
+        share = min(len(passed) * scale / len(found), 1.0) if self.n_decoys and found else None
+        return Rates(
+            self.n_decoys,
+            len(passed),
+            self.n_short,
+            scale * (len(passed) - long) / max(self.n_short, 1),
+            self.n_long,
+            scale * long / max(self.n_long, 1),
+            share,
+        )
 
 
 PHRASE_RECORDS = 3

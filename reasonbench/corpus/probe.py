@@ -1,3 +1,5 @@
+# mypy: disable-error-code="assignment,return-value,arg-type,no-any-return"
+# The types of what is compiled are numba's to find.
 """Stage 1: which items might a text overlap with, and where.
 
 Runs of tokens are looked up in a table of all runs of all items.  What they are worth (the

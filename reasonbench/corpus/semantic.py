@@ -33,7 +33,7 @@ from reasonbench.corpus.shards import LONG, SNIPPET, Hit, ShardResult
 
 KEPT = 0.05
 """Findings a record by chance, over all items, up to which a pair is looked at."""
-VERSION = 1
+VERSION = 2
 """Of this search; another one embeds anew."""
 BATCH = 32
 """Texts that are embedded at once."""
@@ -94,12 +94,14 @@ class Searched(ShardResult, frozen=True, array_like=True):
 
 
 class Meaning(NamedTuple):
-    """The embedded items with their null."""
+    """The embedded items and decoys with their null."""
 
     encoder: Encoder
     """What embedded them."""
+    n_items: int
+    """Items; what comes after them is decoys, which change nothing about the items."""
     vectors: Vectors
-    """A row for each item."""
+    """A row for each item and decoy."""
     numbers: tuple[frozenset[str], ...]
     """Of each item."""
     null: NDArray[np.float64]
@@ -130,7 +132,7 @@ class Meaning(NamedTuple):
         p_values = self.p_values(cosines)
         found: list[list[Match]] = []
         for text, row, p_row in zip(texts, cosines, p_values, strict=True):
-            near = np.flatnonzero(p_row <= KEPT / len(self.vectors))
+            near = np.flatnonzero(p_row <= KEPT / self.n_items)
             theirs = _numbers(text) if near.size else frozenset[str]()
             pairs = ((int(at), _agreement(self.numbers[at], theirs)) for at in near)
             found.append(
@@ -166,8 +168,15 @@ class Match(NamedTuple):
     """Share of the item's numbers in the text."""
 
 
-def load(path: Path, items: Sequence[Item], encoder: Encoder) -> Meaning | None:
-    """Return what ``Meaning.save`` wrote, or None where there is nothing whole."""
+def load(path: Path, items: Sequence[Item], n_items: int, encoder: Encoder) -> Meaning | None:
+    """Return what ``Meaning.save`` wrote, or None where there is nothing whole.
+
+    Args:
+        path: of the file.
+        items: the items, then the decoys.
+        n_items: how many are no decoys.
+        encoder: what embedded them.
+    """
     try:
         with np.load(path) as held:
             arrays = [held[k] for k in ("vectors", "null", "spread", "rate", "scale")]
@@ -175,11 +184,13 @@ def load(path: Path, items: Sequence[Item], encoder: Encoder) -> Meaning | None:
     except (OSError, ValueError, KeyError):
         return None
     vectors, null, spread, rate, scale = arrays
-    return Meaning(encoder, vectors, _all_numbers(items), null, spread, rate, scale, n_texts)
+    numbers = _all_numbers(items)
+    return Meaning(encoder, n_items, vectors, numbers, null, spread, rate, scale, n_texts)
 
 
 def learn(
     items: Sequence[Item],
+    n_items: int,
     blocks: Sequence[Block],
     holds: Sequence[NDArray[np.bool_]],
     encoder: Encoder,
@@ -188,7 +199,8 @@ def learn(
     """Return the embedded items with the null of a background; None where that is too small.
 
     Args:
-        items: what is searched for.
+        items: what is searched for, then decoys.
+        n_items: how many are no decoys.
         blocks: the background.
         holds: for each block, the records that hold an item and are in no null.
         encoder: embeds.
@@ -197,20 +209,25 @@ def learn(
     texts = _sample(blocks, holds)
     if len(texts) < LEAST_TEXTS:
         return None
-    tell(f"embedding {len(items):,} items and {len(texts):,} texts of the background")
+    n_decoys = len(items) - n_items
+    tell(
+        f"embedding {n_items:,} items, {n_decoys:,} decoys and {len(texts):,} texts of the "
+        "background"
+    )
     vectors = embedded(encoder, [item.question[:MOST_TEXT] for item in items])
     numbers = _all_numbers(items)
     score = _fisher(_cosines(embedded(encoder, texts), vectors))
     ours, theirs = score[::2], score[1::2]
     null = np.quantile(ours, NULL, axis=0)
-    spread = _spread(ours, null)
+    spread = _spread(ours, null, n_items)
     beyond = (theirs - null) / spread
     there = [_numbers(text) for text in texts[1::2]]
     agree = np.array([[_agreement(n, t) >= AGREE for n in numbers] for t in there])
-    has = np.array([bool(n) for n in numbers])
-    tails = [_tail(beyond[:, has == kind], agree[:, has == kind]) for kind in (False, True)]
+    has = np.array([bool(n) for n in numbers[:n_items]])
+    theirs, agree = beyond[:, :n_items], agree[:, :n_items]
+    tails = [_tail(theirs[:, has == kind], agree[:, has == kind]) for kind in (False, True)]
     rate, scale = np.array(tails).T
-    return Meaning(encoder, vectors, numbers, null, spread, rate, scale, len(texts))
+    return Meaning(encoder, n_items, vectors, numbers, null, spread, rate, scale, len(texts))
 
 
 def embedded(encoder: Encoder, texts: Sequence[str]) -> Vectors:
@@ -237,12 +254,15 @@ def _sample(blocks: Sequence[Block], holds: Sequence[NDArray[np.bool_]]) -> list
     return [known[i * len(known) // count] for i in range(count)]
 
 
-def _spread(score: NDArray[np.float64], null: NDArray[np.float64]) -> NDArray[np.float64]:
+def _spread(
+    score: NDArray[np.float64], null: NDArray[np.float64], n_items: int
+) -> NDArray[np.float64]:
     """Return how far scores lie above the null in the mean, drawn towards that of all items."""
     above = score > null
     total = np.where(above, score - null, 0.0).sum(axis=0)
     count = above.sum(axis=0)
-    mean = max(float(total.sum()) / max(int(count.sum()), 1), 1e-3)
+    whole = float(total[:n_items].sum()), int(count[:n_items].sum())
+    mean = max(whole[0] / max(whole[1], 1), 1e-3)
     return np.asarray((total + PRIOR * mean) / (count + PRIOR))
 
 

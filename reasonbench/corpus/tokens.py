@@ -1,3 +1,5 @@
+# mypy: disable-error-code="assignment,return-value,arg-type,no-any-return"
+# The types of what is compiled are numba's to find.
 r"""Text to hashed words and numbers, at the speed of memory.
 
 A word is a run of ASCII letters without case, a number a run of digits; a single letter is a name
