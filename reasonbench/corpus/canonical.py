@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from reasonbench.corpus import simd
 from reasonbench.corpus.simd import compiled
 
 GROWTH = 5
@@ -55,6 +56,7 @@ _SYMBOLS = {
     "\u2060": "",
     "\ufeff": "",
 }
+_BACKSLASH = np.uint8(92)
 _UNSPACED = ("CJK ", "HIRAGANA ", "KATAKANA", "IDEOGRAPHIC ", "THAI ", "LAO ", "KHMER ", "MYANMAR ")
 
 
@@ -145,7 +147,7 @@ def transcribe(
     """Write ``data[start:end]`` as ASCII to ``out`` and return the length.
 
     Args:
-        data: UTF-8.
+        data: UTF-8, with 64 readable bytes after ``end``.
         start: first byte.
         end: one past the last byte.
         escaped: whether it is JSON, whose escapes are resolved; a line break is a space.
@@ -156,6 +158,16 @@ def transcribe(
     length = 0
     i = start
     while i < end:
+        # up to 64 bytes that stay as they are
+        stops = simd.high(data, i) | simd.control(data, i)
+        if escaped:
+            stops |= simd.equal(data, i, _BACKSLASH)
+        run = min(simd.first_bit(stops), end - i)
+        simd.copy(data, i, out, length)
+        i += run
+        length += run
+        if run == 64 or i == end:
+            continue
         byte = data[i]
         code = np.int64(byte)
         size = 1

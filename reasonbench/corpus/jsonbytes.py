@@ -8,14 +8,11 @@ may look at up to 64 bytes past ``end``, which must be there, and never take the
 from typing import Any
 
 import numpy as np
-from numba import types
-from numba.extending import intrinsic
 
 from reasonbench.corpus.blocks import Bytes, Places
 from reasonbench.corpus.simd import (
-    _block,
-    _within,
     compiled,
+    control,
     equal,
     first_bit,
     high,
@@ -49,16 +46,6 @@ _NULL = np.uint64(int.from_bytes(b"null", "little"))
 _FALSE = np.uint64(int.from_bytes(b"false", "little"))
 _FOUR = np.uint64(2**32 - 1)
 _FIVE = np.uint64(2**40 - 1)
-
-
-@intrinsic
-def _control(_context: Any, data: Any, at: Any) -> Any:
-    """Return a bit for each of 64 bytes from ``at`` that is an ASCII control code."""
-
-    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return _within(builder, _block(context, builder, signature, args), 0, 0x20)
-
-    return types.uint64(data, types.int64), code
 
 
 def newlines(data: Bytes, begin: int, end: int) -> Places:
@@ -110,7 +97,7 @@ def space_end(data: Any, p: int, end: int) -> int:
 def string_end(data: Any, p: int, end: int) -> int:
     """Return one past the quote that closes a string, of which ``p`` is the first byte."""
     while p < end:
-        mask = equal(data, p, _QUOTE) | equal(data, p, _BACKSLASH) | _control(data, p)
+        mask = equal(data, p, _QUOTE) | equal(data, p, _BACKSLASH) | control(data, p)
         step = 64
         while mask != _NONE:
             bit = first_bit(mask)

@@ -109,6 +109,29 @@ def high(_context: Any, data: Any, at: Any) -> Any:
 
 
 @intrinsic
+def control(_context: Any, data: Any, at: Any) -> Any:
+    """Return a bit for each of 64 bytes from ``at`` that is an ASCII control code."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return _within(builder, _block(context, builder, signature, args), 0, 0x20)
+
+    return types.uint64(data, types.int64), code
+
+
+@intrinsic
+def copy(_context: Any, data: Any, at: Any, out: Any, to: Any) -> Any:
+    """Write 64 bytes from ``data[at]`` to ``out[to]``."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        block = _block(context, builder, signature, args)
+        target = _pointer(context, builder, signature.replace(args=signature.args[2:]), args[2:])
+        builder.store(block, builder.bitcast(target, _BLOCK.as_pointer()), align=1)
+        return context.get_dummy_value()
+
+    return types.void(data, types.int64, out, types.int64), code
+
+
+@intrinsic
 def equal(_context: Any, data: Any, at: Any, byte: Any) -> Any:
     """Return a bit for each of 64 bytes from ``at`` that is ``byte``."""
 

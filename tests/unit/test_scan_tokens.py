@@ -247,6 +247,22 @@ def test_transcribing_gives_the_characters_of_the_table():
     assert out[:size].tobytes().decode() == reference.to_ascii(text)
 
 
+@pytest.mark.parametrize(
+    "piece", ["é", "数", "😀", "\n", "½ x", r"\n", r"\u00e9", r"\ud83d\ude00", r"\\"]
+)
+def test_a_piece_is_transcribed_alike_at_every_place(piece):
+    table = canonical.table()
+    escaped = piece[0] == "\\"
+    said = reference.to_ascii(json.loads(f'"{piece}"') if escaped else piece)
+    said = "".join(" " if c < " " else c for c in said)
+    for size in (63, 64, 65, 130):
+        for at in range(size):
+            raw = (text := "x" * at + piece + "y" * (size - at)).encode()
+            out = np.full(GROWTH * len(raw) + PADDING, 99, np.uint8)
+            n = transcribe(padded(raw), 0, len(raw), escaped, table.offsets, table.pool, out)
+            assert out[:n].tobytes().decode() == text.replace(piece, said)
+
+
 @pytest.mark.parametrize("size", [1, 63, 64, 65, 127, 128, 129, 200])
 def test_wide_text_is_seen_at_every_place(size):
     for at in range(size):
