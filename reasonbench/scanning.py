@@ -118,12 +118,14 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Findings by embeddings alone; None: they were not asked for."""
     semantic_calibrated_on: int | None = None
     """Different texts that these are calibrated on."""
+    n_semantic_decoys: int = 0
+    """Texts of the background that were looked for in the others by embeddings."""
     semantic_false_positive_rate_short: float | None = None
-    """Share of short records in which as many decoys would be found by embeddings."""
+    """Share of short records in which as many of them as there are items would be found."""
     semantic_false_positive_rate_long: float | None = None
     """Share of long records."""
     semantic_false_discovery_rate: float | None = None
-    """Share of false ones among the findings by embeddings, estimated from the decoys."""
+    """Share of false ones among the findings by embeddings, estimated from them."""
 
 
 def load_items(names: Sequence[str]) -> list[Item]:
@@ -296,6 +298,7 @@ def summary_of(result: ScanResult) -> Summary:
         held_out=result.calibration[1],
         n_semantic=None if result.n_embedded is None else sum(f.cosine is not None for f in found),
         semantic_calibrated_on=result.n_embedded,
+        n_semantic_decoys=alike.n_decoys if alike else 0,
         semantic_false_positive_rate_short=alike.false_short if alike else None,
         semantic_false_positive_rate_long=alike.false_long if alike else None,
         semantic_false_discovery_rate=alike.false_share if alike else None,

@@ -275,12 +275,13 @@ def _say(numbers: "Summary") -> None:
 
 def _alike_rates(numbers: "Summary") -> str:
     """Return the false positives that were measured of the search by meaning."""
-    short, long = (
-        numbers.semantic_false_positive_rate_short,
-        numbers.semantic_false_positive_rate_long,
-    )
-    if short is None or long is None or not numbers.n_decoys:
+    short = numbers.semantic_false_positive_rate_short
+    long = numbers.semantic_false_positive_rate_long
+    if short is None or long is None or not numbers.n_semantic_decoys:
         return ""
     rate = numbers.semantic_false_discovery_rate
-    share = "" if rate is None else f", about {rate:.1%} of them false"
-    return f"; the decoys by meaning: {short:.2%} of short and {long:.2%} of long records{share}"
+    share = "" if rate is None else f", so about {rate:.0%} of them are siblings"
+    return (
+        f"; of {numbers.n_semantic_decoys:,} other texts, looked for alike, {short:.2%} of short "
+        f"and {long:.2%} of long records would be taken for one{share}"
+    )

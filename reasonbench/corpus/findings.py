@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from reasonbench.corpus.blocks import Account, by_document, first_rows
 from reasonbench.corpus.calibrate import Calibration
 from reasonbench.corpus.items import Item, Kind
-from reasonbench.corpus.semantic import Searched
+from reasonbench.corpus.semantic import Chance, Searched
 from reasonbench.corpus.shards import Hit
 from reasonbench.corpus.sources_shards import Shard
 from reasonbench.corpus.tail import Tail
@@ -104,6 +104,7 @@ def concluded(
     *,
     most: float = FOUND,
     n_embedded: int | None = None,
+    n_alike_decoys: int = 0,
 ) -> ScanResult:
     """Return the findings, with the q-values of all of them together.
 
@@ -115,6 +116,7 @@ def concluded(
         results: of each shard.
         most: q-value up to which a pair is a finding.
         n_embedded: texts that the search for paraphrases is calibrated on.
+        n_alike_decoys: texts that were looked for as its decoys.
     """
     parts = [(s.document, r.account()) for s, r in zip(shards, results, strict=True)]
     n_records = sum(result.rows_read for result in results)
@@ -129,20 +131,18 @@ def concluded(
         (n, like.hit, like.cosine)
         for n, result in numbered
         for like in result.alike
-        if like.hit.item < len(items) and (n, like.hit.row, like.hit.item) not in sure
+        if (n, like.hit.row, like.hit.item) not in sure
     ]
     meant = table.findings(alike)
-    decoys_alike = [
-        like.hit for result in results for like in result.alike if like.hit.item >= len(items)
-    ]
+    chance = [hit for result in results for hit in result.chance]
     n_long = sum(result.n_long for result in results)
     found = [f for f in findings if f.status == "contaminated"]
-    measured = _Measured(n_decoys, len(items), n_records - n_long, n_long)
+    measured = _Measured(len(items), n_records - n_long, n_long)
     searchable = calibration.searchable[: len(items)]
     return ScanResult(
         joined(findings, meant),
         by_document(parts),
-        measured.rates(decoy, findings),
+        measured.rates(n_decoys, decoy, findings),
         calibration.tail,
         (calibration.n_records, calibration.n_held_out),
         [item for item, ok in zip(items, searchable, strict=True) if not ok],
@@ -150,7 +150,7 @@ def concluded(
         list(shards),
         _phrases(found),
         n_embedded,
-        None if n_embedded is None else measured.rates(decoys_alike, meant),
+        None if n_embedded is None else measured.rates(n_alike_decoys, chance, meant),
     )
 
 
@@ -221,21 +221,22 @@ def q_values_of(p_values: Sequence[float], n_tests: int) -> NDArray[np.float64]:
 class _Measured(NamedTuple):
     """What false positives are measured with."""
 
-    n_decoys: int
     n_items: int
     n_short: int
     n_long: int
 
-    def rates(self, decoys: Sequence[Hit], findings: Sequence[Finding]) -> Rates:
+    def rates(
+        self, n_decoys: int, decoys: Sequence[Hit | Chance], findings: Sequence[Finding]
+    ) -> Rates:
         """Return what the bar that the findings passed lets through of decoys."""
         found = [f.p_value for f in findings if f.status == "contaminated"]
         bar = max(found, default=0.0)
         passed = [hit for hit in decoys if hit.p_value <= bar]
-        scale = self.n_items / self.n_decoys if self.n_decoys else 0.0
+        scale = self.n_items / n_decoys if n_decoys else 0.0
         long = sum(hit.is_long for hit in passed)
-        share = min(len(passed) * scale / len(found), 1.0) if self.n_decoys and found else None
+        share = min(len(passed) * scale / len(found), 1.0) if n_decoys and found else None
         return Rates(
-            self.n_decoys,
+            n_decoys,
             len(passed),
             self.n_short,
             scale * (len(passed) - long) / max(self.n_short, 1),

@@ -76,7 +76,9 @@ class ShardSearch:
             progress,
         )  # fmt: skip
         values: dict[str, Any] = {name: getattr(found, name) for name in found.__struct_fields__}
-        return Searched(**values, alike=tuple(reader.found) if reader is not None else ())
+        if reader is None:
+            return Searched(**values)
+        return Searched(**values, alike=tuple(reader.found), chance=tuple(reader.chance))
 
 
 def _silent(_bytes: int) -> None:

@@ -112,6 +112,7 @@ def scan(
     return concluded(
         shards, items, len(decoys), job.calibration, results, most=options.found,
         n_embedded=None if job.meaning is None else job.meaning.n_texts,
+        n_alike_decoys=0 if job.meaning is None else len(job.meaning.decoys),
     )  # fmt: skip
 
 
@@ -178,9 +179,7 @@ class _Work:
         kept = self._folder / "semantic.npz" if self._folder is not None else None
         encoder = self._options.encoder
         calibration = saved.load(index) if index is not None else None
-        meaning = (
-            semantic.load(kept, self._items, len(self._real), encoder) if kept and encoder else None
-        )
+        meaning = semantic.load(kept, self._real, encoder) if kept and encoder else None
         if calibration is None or (encoder and meaning is None):
             blocks = self._sample()
             if calibration is None:
@@ -200,9 +199,7 @@ class _Work:
     ) -> Meaning:
         searcher = Searcher(calibration.arrays, calibration.units.kinds)
         holds = [_holds(block, searcher) for block in blocks]
-        meaning = semantic.learn(
-            self._items, len(self._real), blocks, holds, encoder, self._options.tell
-        )
+        meaning = semantic.learn(self._real, blocks, holds, encoder, self._options.tell)
         if meaning is None:
             raise TraceError(
                 f"fewer than {semantic.LEAST_TEXTS} different texts are there to tell a "

@@ -16,6 +16,7 @@ Not covered: what stands after the first words that the encoder reads (256 word 
 question inside a trace, and paraphrases that change the numbers.
 """
 
+import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -57,6 +58,10 @@ FITTED_TO = 6.0
 """Score up to which the tail is fitted: what lies above may be a paraphrase."""
 TAIL_SCALE, TAIL_WEIGHT = 1.1, 30.0
 """Scale of the tail found on other texts, and the pairs that this is worth."""
+MOST_DECOYS = 256
+"""Texts of the background that are looked for in the others, to count what is found by chance."""
+SAME_WORDS = 0.7
+"""Share of a decoy's words from which a text overlaps with it, and is no chance."""
 HELD = 0.6
 """Overlap score from which a record of the background holds an item and is left out."""
 REMEMBERED = 1 << 17
@@ -86,11 +91,20 @@ class Likeness(msgspec.Struct, frozen=True, array_like=True):
     """Of the two embeddings."""
 
 
+class Chance(msgspec.Struct, frozen=True, array_like=True):
+    """A record that resembles a text of the background which it does not hold."""
+
+    p_value: float
+    is_long: bool
+
+
 class Searched(ShardResult, frozen=True, array_like=True):
     """What came of one shard, paraphrases too."""
 
     alike: tuple[Likeness, ...] = ()
     """In the order of rows and items; empty where nobody asked."""
+    chance: tuple[Chance, ...] = ()
+    """The same for decoys."""
 
 
 class Meaning(NamedTuple):
@@ -98,10 +112,10 @@ class Meaning(NamedTuple):
 
     encoder: Encoder
     """What embedded them."""
-    n_items: int
-    """Items; what comes after them is decoys, which change nothing about the items."""
+    decoys: tuple[str, ...]
+    """Texts of the background that are looked for in the others, and change nothing."""
     vectors: Vectors
-    """A row for each item and decoy."""
+    """A row for each item, then for each decoy."""
     numbers: tuple[frozenset[str], ...]
     """Of each item."""
     null: NDArray[np.float64]
@@ -114,6 +128,11 @@ class Meaning(NamedTuple):
     """Score over which chance falls by the factor e, for both."""
     n_texts: int
     """Texts of the background."""
+
+    @property
+    def n_items(self) -> int:
+        """Items, decoys left out."""
+        return len(self.vectors) - len(self.decoys)
 
     def p_values(self, cosines: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the chance of each item's cosine, in one text that holds its numbers.
@@ -151,6 +170,7 @@ class Meaning(NamedTuple):
             np.savez(
                 file, vectors=self.vectors, null=self.null, spread=self.spread, rate=self.rate,
                 scale=self.scale, n_texts=self.n_texts,
+                decoys=np.frombuffer(json.dumps(self.decoys).encode(), np.uint8),
             )  # fmt: skip
         partial.replace(path)
 
@@ -168,29 +188,22 @@ class Match(NamedTuple):
     """Share of the item's numbers in the text."""
 
 
-def load(path: Path, items: Sequence[Item], n_items: int, encoder: Encoder) -> Meaning | None:
-    """Return what ``Meaning.save`` wrote, or None where there is nothing whole.
-
-    Args:
-        path: of the file.
-        items: the items, then the decoys.
-        n_items: how many are no decoys.
-        encoder: what embedded them.
-    """
+def load(path: Path, items: Sequence[Item], encoder: Encoder) -> Meaning | None:
+    """Return what ``Meaning.save`` wrote, or None where there is nothing whole."""
     try:
         with np.load(path) as held:
             arrays = [held[k] for k in ("vectors", "null", "spread", "rate", "scale")]
             n_texts = int(held["n_texts"])
+            decoys = tuple(json.loads(held["decoys"].tobytes()))
     except (OSError, ValueError, KeyError):
         return None
     vectors, null, spread, rate, scale = arrays
-    numbers = _all_numbers(items)
-    return Meaning(encoder, n_items, vectors, numbers, null, spread, rate, scale, n_texts)
+    numbers = _all_numbers([*(item.question for item in items), *decoys])
+    return Meaning(encoder, decoys, vectors, numbers, null, spread, rate, scale, n_texts)
 
 
 def learn(
     items: Sequence[Item],
-    n_items: int,
     blocks: Sequence[Block],
     holds: Sequence[NDArray[np.bool_]],
     encoder: Encoder,
@@ -199,8 +212,7 @@ def learn(
     """Return the embedded items with the null of a background; None where that is too small.
 
     Args:
-        items: what is searched for, then decoys.
-        n_items: how many are no decoys.
+        items: what is searched for.
         blocks: the background.
         holds: for each block, the records that hold an item and are in no null.
         encoder: embeds.
@@ -209,25 +221,28 @@ def learn(
     texts = _sample(blocks, holds)
     if len(texts) < LEAST_TEXTS:
         return None
-    n_decoys = len(items) - n_items
-    tell(
-        f"embedding {n_items:,} items, {n_decoys:,} decoys and {len(texts):,} texts of the "
-        "background"
+    tell(f"embedding {len(items):,} items and {len(texts):,} texts of the background")
+    questions = [item.question for item in items]
+    count = min(MOST_DECOYS, len(texts))
+    chosen = [i * len(texts) // count for i in range(count)]
+    decoys = tuple(texts[i] for i in chosen)
+    others = embedded(encoder, texts)
+    vectors = np.concatenate(
+        [embedded(encoder, [question[:MOST_TEXT] for question in questions]), others[chosen]]
     )
-    vectors = embedded(encoder, [item.question[:MOST_TEXT] for item in items])
-    numbers = _all_numbers(items)
-    score = _fisher(_cosines(embedded(encoder, texts), vectors))
+    numbers = _all_numbers([*questions, *decoys])
+    score = _fisher(_cosines(others, vectors))
     ours, theirs = score[::2], score[1::2]
     null = np.quantile(ours, NULL, axis=0)
-    spread = _spread(ours, null, n_items)
+    spread = _spread(ours, null, len(items))
     beyond = (theirs - null) / spread
     there = [_numbers(text) for text in texts[1::2]]
     agree = np.array([[_agreement(n, t) >= AGREE for n in numbers] for t in there])
-    has = np.array([bool(n) for n in numbers[:n_items]])
-    theirs, agree = beyond[:, :n_items], agree[:, :n_items]
+    has = np.array([bool(n) for n in numbers[: len(items)]])
+    theirs, agree = beyond[:, : len(items)], agree[:, : len(items)]
     tails = [_tail(theirs[:, has == kind], agree[:, has == kind]) for kind in (False, True)]
     rate, scale = np.array(tails).T
-    return Meaning(encoder, n_items, vectors, numbers, null, spread, rate, scale, len(texts))
+    return Meaning(encoder, decoys, vectors, numbers, null, spread, rate, scale, len(texts))
 
 
 def embedded(encoder: Encoder, texts: Sequence[str]) -> Vectors:
@@ -298,8 +313,8 @@ def _numbers(text: str) -> frozenset[str]:
     return frozenset(word for word in tokenize(text).words if is_number(word))
 
 
-def _all_numbers(items: Sequence[Item]) -> tuple[frozenset[str], ...]:
-    return tuple(_numbers(item.question) for item in items)
+def _all_numbers(questions: Sequence[str]) -> tuple[frozenset[str], ...]:
+    return tuple(_numbers(question) for question in questions)
 
 
 def _agreement(ours: frozenset[str], theirs: frozenset[str]) -> float:
@@ -329,6 +344,7 @@ class Reader:
         self._items = items
         self._known: dict[str, list[Match]] = {}
         self.found: list[Likeness] = []
+        self.chance: list[Chance] = []
 
     def watch(self, blocks: Iterable[Block], advance: Advance) -> Iterator[Block]:
         """Yield the blocks, each when it was searched; ``advance`` is told its bytes."""
@@ -336,7 +352,7 @@ class Reader:
             texts = [_texts(block, record) for record in range(len(block))]
             self._embed({_read(field) for fields in texts for field in fields}, block, advance)
             for record, fields in enumerate(texts):
-                self.found.extend(self._alike(block, record, fields))
+                self._add(block, record, fields)
             yield block
 
     def _embed(self, texts: set[str], block: Block, advance: Advance) -> None:
@@ -353,7 +369,7 @@ class Reader:
             told = now
         advance(block.n_bytes - told)
 
-    def _alike(self, block: Block, record: int, fields: Sequence[Field]) -> Iterator[Likeness]:
+    def _add(self, block: Block, record: int, fields: Sequence[Field]) -> None:
         best: dict[int, tuple[Match, Field]] = {}
         for field in fields:
             for match in self._known[_read(field)]:
@@ -365,19 +381,30 @@ class Reader:
             match, field = best[number]
             # the smallest of several p-values
             p_value = min(match.p_value * len(fields), 1.0)
+            if number >= self._meaning.n_items:
+                decoy = self._meaning.decoys[number - self._meaning.n_items]
+                if _shared(decoy, _read(field)) < SAME_WORDS:
+                    self.chance.append(Chance(p_value, size >= LONG))
+                continue
             hit = Hit(row, number, match.cosine, p_value, size >= LONG)
-            yield Likeness(_with_evidence(hit, match, field, self._items[number]), match.cosine)
+            evidence = _with_evidence(hit, match, field, self._items[number])
+            self.found.append(Likeness(evidence, match.cosine))
+
+
+def _shared(question: str, text: str) -> float:
+    """Return the share of a question's words that stand in a text."""
+    ours, theirs = set(tokenize(question).words), set(tokenize(text).words)
+    return len(ours & theirs) / max(len(ours), 1)
 
 
 def _with_evidence(hit: Hit, match: Match, field: Field, item: Item) -> Hit:
     """Add what a reader wants to see: all that was compared stands for the paraphrase."""
     text = _read(field)
-    ours, theirs = set(tokenize(item.question).words), set(tokenize(text).words)
     ends = len(text.encode("utf-8", "replace")), len(item.question.encode("utf-8", "replace"))
     channel = Channel.PROMPT if field.role is Role.PROMPT else Channel.TRACE
     return msgspec.structs.replace(
         hit, kind=Kind.PARAPHRASED.value, channel=channel.value,
-        coverage=len(ours & theirs) / max(len(ours), 1), agreement=match.agreement,
+        coverage=_shared(item.question, text), agreement=match.agreement,
         text=text[:SNIPPET],
         spans=((field.path, 0, ends[0], Unit.QUESTION.value, 0, ends[1]),),
     )  # fmt: skip

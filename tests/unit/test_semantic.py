@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from reasonbench import scan_semantic, scanning
 from reasonbench.cli.scan import scan as command
 from reasonbench.corpus import semantic
-from reasonbench.corpus.decoys import make_decoys
 from reasonbench.corpus.items import Item
 from reasonbench.corpus.scan import ScanOptions, scan
 from reasonbench.corpus.semantic import learn
@@ -130,27 +129,33 @@ def test_asking_for_paraphrases_changes_no_finding_of_the_overlap_search(tmp_pat
     assert summary_of(plain).n_semantic is None
 
 
-def test_decoys_that_are_found_by_their_meaning_are_told_and_change_no_finding(traces):
-    """Decoys that are there after all are what a search that finds too much looks like."""
-    said = tuple(Item("decoy", str(i), ITEMS[i].question) for i in range(10))
-    never = make_decoys(ITEMS)
-    found, none, asked_for_none = (
-        scan(traces, ITEMS[10:], ScanOptions(encoder=Bags(), decoys=decoys, found=found))
-        for decoys, found in ((said, 0.9), (tuple(never), 0.9), ((), 0.9))
-    )
-    assert found.findings == none.findings == asked_for_none.findings
-    with_leak = [
-        scan(traces, ITEMS[5:], ScanOptions(encoder=Bags(), decoys=decoys))
-        for decoys in (said[:5], tuple(never), ())
-    ]
-    assert len({tuple(alike(result)) for result in with_leak}) == 1
-    told, clean, unknown = (summary_of(result) for result in with_leak)
-    assert with_leak[0].alike_rates.n_found == 5
-    assert told.semantic_false_positive_rate_short == pytest.approx(25 / 5 * 5 / 600)
-    assert told.semantic_false_discovery_rate == 1.0
-    assert (clean.semantic_false_positive_rate_short, clean.semantic_false_discovery_rate) == (0, 0)
-    assert unknown.semantic_false_discovery_rate is None
+class Stems(Bags):
+    """Takes words with an x at their end for those without."""
+
+    def encode(self, texts):
+        return super().encode([re.sub(r"x\b", "", text) for text in texts])
+
+
+def test_how_often_another_text_is_taken_for_one_of_the_background_is_told(tmp_path, traces):
+    """Siblings that the encoder cannot tell apart, and no word of which is the same."""
+    plain = scan(traces, ITEMS, ScanOptions(encoder=Stems()))
+    assert plain.alike_rates == plain.alike_rates._replace(n_found=0, n_decoys=256, false_share=0.0)
+    path = tmp_path / "siblings.jsonl"
+    with open(traces[0].path) as file:
+        texts = [json.loads(line)["prompt"] for line in file][:300]
+    siblings = [re.sub("[a-z]+", r"\g<0>x", text) for text in texts]
+    path.write_text("".join(json.dumps({"prompt": t}) + "\n" for t in (*texts, *siblings)))
+    options = ScanOptions(encoder=Stems(), background=tuple(traces))
+    result = scan(expand([str(path)]), ITEMS, options)
+    rates, told = result.alike_rates, summary_of(result)
+    # half of the background's texts are there, and a sibling of each
+    assert 64 < rates.n_found <= 130
+    expected = rates.n_found * len(ITEMS) / 256
+    assert told.semantic_false_positive_rate_short == pytest.approx(expected / 600)
+    assert told.semantic_false_discovery_rate == pytest.approx(min(expected / told.n_semantic, 1))
+    assert told.semantic_false_positive_rate_long == 0
     assert told.false_positive_rate_short == 0
+    assert summary_of(scan(traces, ITEMS)).semantic_false_positive_rate_short is None
 
 
 def test_an_overlap_is_written_as_before(traces):
@@ -177,8 +182,8 @@ def test_each_text_is_embedded_once_and_every_byte_is_told(tmp_path):
     path.write_text("".join(json.dumps({"prompt": t, "trace": "x"}) + "\n" for t in texts * 5))
     shards, encoder, done = expand([str(path)]), Bags(), []
     scan(shards, ITEMS, ScanOptions(encoder=encoder), done.append)
-    # the items and decoys, the texts of the background, and each text of the traces
-    assert len(encoder.asked) == len(ITEMS) + len(make_decoys(ITEMS)) + 60 + 60
+    # the items, the texts of the background, and each text of the traces
+    assert len(encoder.asked) == len(ITEMS) + 60 + 60
     assert sum(done) == shards[0].size
     assert min(done) >= 0
 
@@ -210,8 +215,7 @@ def test_a_record_without_a_prompt_is_known_by_the_beginning_of_its_trace(
 
 def test_only_selected_fields_are_embedded(traces):
     encoder = Bags()
-    options = ScanOptions(Selection.parse("trace=trace"), decoys=(), encoder=encoder)
-    scan(traces, ITEMS, options)
+    scan(traces, ITEMS, ScanOptions(Selection.parse("trace=trace"), encoder=encoder))
     assert set(encoder.asked) == {i.question for i in ITEMS} | {f"{n} it is" for n in range(600)}
 
 
@@ -241,7 +245,7 @@ def learned(tmp_path, texts):
     path = tmp_path / "b.jsonl"
     path.write_text("".join(json.dumps({"q": t}) + "\n" for t in texts))
     blocks = list(expand([str(path)])[0].blocks())
-    return learn(ITEMS, len(ITEMS), blocks, [np.zeros(len(b), bool) for b in blocks], Bags())
+    return learn(ITEMS, blocks, [np.zeros(len(b), bool) for b in blocks], Bags())
 
 
 def test_p_values_of_other_texts_come_up_as_often_as_they_say(tmp_path):
@@ -269,7 +273,7 @@ def test_a_p_value_falls_as_the_cosine_rises_and_is_a_chance(cosines):
     count = 4
     meaning = semantic.Meaning(
         Bags(),
-        count,
+        (),
         np.zeros((count, 2), np.float32),
         (frozenset(), frozenset("1")) * 2,
         np.full(count, 0.2),
@@ -334,8 +338,8 @@ def test_the_command_tells_what_it_measured_of_the_search_by_meaning(monkeypatch
     assert said.exit_code == 0, said.output
     (line,) = (line for line in said.stderr.splitlines() if "by their meaning" in line)
     assert "10 of these findings" in line
-    assert "the decoys by meaning: 0.00% of short and 0.00% of long records" in line
-    assert line.endswith("about 0.0% of them false")
+    assert "of 256 other texts, looked for alike, 0.00% of short and 0.00% of long" in line
+    assert line.endswith("so about 0% of them are siblings")
 
 
 def test_the_real_encoder_knows_a_paraphrase_and_is_the_same_in_another_process():
