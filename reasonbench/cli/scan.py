@@ -279,9 +279,8 @@ def _alike_rates(numbers: "Summary") -> str:
     long = numbers.semantic_false_positive_rate_long
     if short is None or long is None or not numbers.n_semantic_decoys:
         return ""
-    rate = numbers.semantic_false_discovery_rate
-    share = "" if rate is None else f", so about {rate:.0%} of them are siblings"
     return (
         f"; of {numbers.n_semantic_decoys:,} other texts, looked for alike, {short:.2%} of short "
-        f"and {long:.2%} of long records would be taken for one{share}"
+        f"and {long:.2%} of long records would be taken for one; read them, since siblings with "
+        "the same numbers are found too"
     )
