@@ -88,7 +88,9 @@ def stage_one(traces, items):
     sample = [next(iter(shards[0].blocks(Options(block_bytes=2**20))))]
     calibration = calibrate(read_items(Path(items)), sample)
     arrays = calibration.arrays
-    never = arrays._replace(need=np.full_like(arrays.need, np.inf))
+    never = arrays._replace(
+        need=np.full_like(arrays.need, np.inf), rare_starts=np.zeros_like(arrays.rare_starts)
+    )
     searcher = Searcher(never, calibration.units.kinds)
     searcher.pairs(sample[0])
     start = time.process_time()

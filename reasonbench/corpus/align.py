@@ -15,6 +15,7 @@ from reasonbench.corpus.align_kinds import RANK, Judged, judge_question, judge_s
 from reasonbench.corpus.align_overlap import Profile, places, profile, read_near
 from reasonbench.corpus.align_overlap import read as read_all
 from reasonbench.corpus.align_tokens import Tokens, canonical, is_number, tokenize
+from reasonbench.corpus.align_trace import worked
 from reasonbench.corpus.fields import Field, Role
 from reasonbench.corpus.items import Channel, Item, Kind, Unit
 
@@ -200,29 +201,47 @@ def _bytes(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def _answer(item: Item, unit: Unit, record: _Record) -> Alignment | None:
-    """Return a trace that speaks of the item and holds its answer, or None."""
+    """Return a trace that works on the item, with its answer or with its numbers, or None."""
     question = profile(item.question)
-    answer = tokenize(item.answer)
-    if not len(answer) or len(question.content) < ANSWER_CONTENT:
-        return None
     best: Alignment | None = None
     for i, field in enumerate(record.fields):
         if field.role is Role.PROMPT:
             continue
-        parts = record.parts(question, i)
-        place = next(filter(None, (_speaks(question, part) for part in parts)), None)
-        read = _Read(field, *read_all(field.text)) if place else parts[0]
-        where = _says(answer, read) if place else None
-        if not place or where is None or (best and best.coverage >= place[0]):
-            continue
-        span = read.tokens.span(where, where + len(answer) - 1)
-        spans = (Span(read.field.path, *span, unit, 0, 0),)
-        best = Alignment(
-            Kind.ANSWER_ONLY, Channel.PROMPTLESS, spans, place[0], place[1], len(answer)
-        )
+        found = _given(question, item, unit, i, record) or _worked(question, unit, i, record)
+        if found and not (best and best.coverage >= found.coverage):
+            best = found
     if best and unit is not Unit.QUESTION and record.holds(item.question):
         return None
     return best
+
+
+def _given(question: Profile, item: Item, unit: Unit, i: int, record: _Record) -> Alignment | None:
+    """Return a field that speaks of the question and gives the item's answer, or None."""
+    answer = tokenize(item.answer)
+    if not len(answer) or len(question.content) < ANSWER_CONTENT:
+        return None
+    field, parts = record.fields[i], record.parts(question, i)
+    place = next(filter(None, (_speaks(question, part) for part in parts)), None)
+    read = _Read(field, *read_all(field.text)) if place else parts[0]
+    where = _says(answer, read) if place else None
+    if not place or where is None:
+        return None
+    span = read.tokens.span(where, where + len(answer) - 1)
+    spans = (Span(field.path, *span, unit, 0, 0),)
+    return Alignment(Kind.ANSWER_ONLY, Channel.PROMPTLESS, spans, place[0], place[1], len(answer))
+
+
+def _worked(question: Profile, unit: Unit, i: int, record: _Record) -> Alignment | None:
+    """Return a field that works on the question with its numbers, or None."""
+    for read in record.parts(question, i):
+        place = worked(question, read.tokens, read.keys)
+        if place:
+            span = read.tokens.span(place.first, place.last)
+            spans = (Span(read.field.path, *span, unit, 0, 0),)
+            return Alignment(
+                Kind.ANSWER_ONLY, Channel.PROMPTLESS, spans, place.kept, place.agreement, 1
+            )
+    return None
 
 
 def _speaks(question: Profile, read: _Read) -> tuple[float, float] | None:

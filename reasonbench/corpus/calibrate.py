@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from reasonbench.corpus import background
 from reasonbench.corpus.align import align
 from reasonbench.corpus.blocks import Block
+from reasonbench.corpus.couples import make_couples, no_couples
 from reasonbench.corpus.fields import UnsearchableError
 from reasonbench.corpus.forms import make_forms
 from reasonbench.corpus.hashing import new_room
@@ -33,9 +34,10 @@ from reasonbench.corpus.index import (
 )
 from reasonbench.corpus.items import Item, Unit
 from reasonbench.corpus.probe import new_candidates, new_state
-from reasonbench.corpus.search import Arrays, Matches, Pairs, Searcher, joined
+from reasonbench.corpus.search import AROUND, Arrays, Matches, Pairs, Searcher, joined
 from reasonbench.corpus.tail import STRONG, Tail, fit_tail
 from reasonbench.corpus.tokens import new_desk, padded
+from reasonbench.corpus.topics import largest_topics
 
 NEED = 30.0
 """Bits of matching runs that make a unit a candidate, before the background is known."""
@@ -104,6 +106,7 @@ def calibrate(items: Sequence[Item], blocks: Sequence[Block]) -> Calibration:
     bits = make_bits(units, counts)
     rare = make_rare(distinct, counts)
     arrays = _arrays(items, units, bits, rare, blocks, hits)
+    arrays = arrays._replace(couples=make_couples(units, counts))
     most = sums(bits.follow, units.starts)
     base = np.minimum(NEED, np.where(units.short, NEED_SHARE[1], NEED_SHARE[0]) * most)
     arrays = arrays._replace(need=base.astype(np.float32))
@@ -206,6 +209,7 @@ def _arrays(
         np.ones(len(items), np.float32),
         sums(np.where(units.names, bits.single, bits.follow), units.starts),
         make_forms(units, items, bits),
+        no_couples(),
     )
 
 
@@ -235,18 +239,13 @@ def _with_nulls(
     copy = ranked(near.chain, near.unit, len(units), itself, 1)
     chain = np.where(copy > 0, np.minimum(chain, copy), chain)
     scale = np.maximum(most - null, 0) + SOFT
-    share = (pairs.aligned - null[pairs.unit]) / scale[pairs.unit]
-    item = units.items[pairs.unit]
-    topic_null = np.maximum(
-        ranked(pairs.shared, item, len(rare.starts) - 1, share < STRONG / 2, RANK), TOPIC_FLOOR
-    )
-    topic_most = sums(rare.worth, rare.starts)
+    topic_null, topic_scale = _topic_null(rare, blocks)
     arrays = arrays._replace(
         need=np.maximum(arrays.need, chain).astype(np.float32),
         null=null.astype(np.float32),
         scale=scale.astype(np.float32),
-        topic_null=topic_null.astype(np.float32),
-        topic_scale=(np.maximum(topic_most - topic_null, 0) + TOPIC_SOFT).astype(np.float32),
+        topic_null=topic_null,
+        topic_scale=topic_scale,
     )
     scorer = Searcher(arrays, units.kinds)
     matches = [scorer.matches(p) for p, _ in found]
@@ -255,6 +254,17 @@ def _with_nulls(
     tail = fit_tail(matches, tokens * n_items)
     keep = _kept(tail, matches, [sizes for _, sizes in found], n_items)
     return arrays, msgspec.structs.replace(tail, keep=keep)
+
+
+def _topic_null(
+    rare: Rare, blocks: Sequence[Block]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the null of each item's topic over all of the background, and its scale."""
+    most = sums(rare.worth, rare.starts)
+    on_it = TOPIC_FLOOR + STRONG / 2 * (np.maximum(most - TOPIC_FLOOR, 0) + TOPIC_SOFT)
+    found = largest_topics(rare, blocks, size=2 * AROUND, hit=on_it, rank=RANK)
+    null = np.maximum(found, TOPIC_FLOOR).astype(np.float32)
+    return null, (np.maximum(most - null, 0) + TOPIC_SOFT).astype(np.float32)
 
 
 def _forget_common_forms(
@@ -298,8 +308,9 @@ def _kept(
         )
     )
     n_tests = n_items * max(sum(s.size for s in sizes), 1)
-    passed = p[p * n_tests <= SUSPECT * np.arange(1, p.size + 1)]
-    wanted = KEEP_MORE * float(passed.max(initial=0.0)) * n_items
+    n_passed = 1 + np.flatnonzero(p * n_tests <= SUSPECT * np.arange(1, p.size + 1)).max(initial=-1)
+    # not the largest p that passed: a small sample may hold none that is near the bar
+    wanted = KEEP_MORE * SUSPECT * float(n_passed) / n_tests * n_items
     return min(max(wanted, KEEP[0]), KEEP[1]) / n_items
 
 

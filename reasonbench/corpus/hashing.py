@@ -20,6 +20,7 @@ _63 = np.uint64(63)
 _7 = np.uint64(7)
 _2 = np.uint64(2)
 _3 = np.uint64(3)
+_TWOFOLD = np.uint64(2 * int(_SALT) % 2**64)
 _TRIPLE = np.uint64(3 * int(_SALT) % 2**64)
 _FOURFOLD = np.uint64(4 * int(_SALT) % 2**64)
 CHUNK = 1024
@@ -92,20 +93,26 @@ def look_up(
 ) -> int:
     """Write which runs may be in a table, and return how many.
 
-    Two loops without a call or a place below 0, so that the first becomes vectors.
+    Loops without a call or a place below 0, so that the hashes become vectors.
 
     Args:
         tokens: of a record.
         begin: last token of the first run, ``length`` - 1 or more.
         end: one past that of the last run, at most ``CHUNK`` further.
-        length: of the runs, 3 or 4.
+        length: of the runs, 2, 3 or 4.
         bitmap: of the table.
         room: receives each run's ``run_hash``, and the places of those that may be there.
     """
     keys, hits = room.keys, room.hits
     first = np.uint64(begin - length + 1)
     count = np.uint64(end - begin)
-    if length == 4:
+    if length == 2:
+        for i in range(count):
+            at = first + i
+            mixed = ((_TWOFOLD << _13) | (_TWOFOLD >> _51)) + tokens[at]
+            mixed = (((mixed << _13) | (mixed >> _51)) + tokens[at + _ONE]) * _K1
+            keys[i] = mixed ^ (mixed >> _32) | _ONE
+    elif length == 4:
         for i in range(count):
             at = first + i
             mixed = ((_FOURFOLD << _13) | (_FOURFOLD >> _51)) + tokens[at]

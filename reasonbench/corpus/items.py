@@ -36,7 +36,7 @@ class Kind(enum.StrEnum):
     SOLUTION = "solution"
     """The reference solution, or a large part of it."""
     ANSWER_ONLY = "answer_only"
-    """A trace on the item that holds its answer, without its question or its solution."""
+    """A trace on the item, by its answer or its numbers, without its question or its solution."""
     CODE = "code"
     """The reference program, or a large part of it."""
 

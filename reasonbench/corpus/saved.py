@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from reasonbench.corpus.calibrate import Calibration
+from reasonbench.corpus.couples import Couples
 from reasonbench.corpus.forms import Forms
 from reasonbench.corpus.hashing import Table
 from reasonbench.corpus.index import Units
@@ -15,11 +16,11 @@ from reasonbench.corpus.probe import Seeds
 from reasonbench.corpus.search import Arrays
 from reasonbench.corpus.tail import Tail
 
-VERSION = 2
+VERSION = 3
 """Of the files."""
 _PARTS: dict[str, Any] = {
     "arrays": Arrays, "units": Units, "words": Seeds, "shorts": Seeds, "table": Table,
-    "forms": Forms,
+    "forms": Forms, "couples": Couples,
 }  # fmt: skip
 
 

@@ -5,7 +5,8 @@
 A pair of a record and a unit has a share: how much of what only this unit says (beyond what the
 background comes to, see ``calibrate``) stands in the record, in order.  A pair of a record and an
 item has a topic: how much of the item's rare tokens stands near that place, in any order.  Both
-are 0 for what the background comes to, and 1 for everything.
+are 0 for what the background comes to, and 1 for everything.  The score is the share and half the
+topic, or the topic alone: a trace without the question has no share to speak of.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reasonbench.corpus.blocks import Block
+from reasonbench.corpus.couples import Couples, CoupleState, couple_matches, new_couple_state
 from reasonbench.corpus.forms import Forms, FormState, form_matches, new_form_state
 from reasonbench.corpus.probe import (
     APART,
@@ -34,7 +36,7 @@ AROUND = 200
 SLACK, SLACK_SHARE = 12, 5
 """Tokens by which an alignment may be shifted: so many, and the unit's length by so much."""
 HOPELESS = 0.1
-"""Share below which no topic can make a finding."""
+"""Share below which a topic is not asked for: couples lead to what speaks of an item otherwise."""
 TOPIC = 0.5
 """What a topic counts beside a share."""
 ROOM = 1 << 16
@@ -82,6 +84,8 @@ class Arrays(NamedTuple):
     """Bits of each unit token for token, none of them cut."""
     forms: Forms
     """Short questions with other numbers."""
+    couples: Couples
+    """Pairs of words of the items that hardly any text holds."""
 
 
 class Pairs(NamedTuple):
@@ -92,9 +96,9 @@ class Pairs(NamedTuple):
     unit: NDArray[np.int32]
     """Unit."""
     chain: NDArray[np.float32]
-    """Bits of the runs that made it a candidate."""
+    """Bits of the runs that made it a candidate; 0 where couples did."""
     aligned: NDArray[np.float32]
-    """Bits of the alignment."""
+    """Bits of the alignment; 0 where there is none."""
     shared: NDArray[np.float32]
     """Bits of the item's rare tokens."""
     exact: NDArray[np.bool_]
@@ -129,6 +133,7 @@ class Searcher:
         self._found = new_candidates()
         self._room = new_room()
         self._forms = new_form_state(arrays.items.size, MAX_FORMS)
+        self._couples = new_couple_state(arrays.topic_null.size)
         self._pairs = new_pairs(ROOM)
         self._base = 0
         self._longest = -1
@@ -158,6 +163,7 @@ class Searcher:
                 self._found,
                 self._room,
                 self._forms,
+                self._couples,
                 self._pairs,
                 sizes,
             )
@@ -178,7 +184,8 @@ class Searcher:
         if first.size == 0:
             none = np.zeros(0, np.int64)
             return Matches(none, none, none, np.zeros(0), np.zeros(0))
-        score = share[order][first] + TOPIC * np.maximum.reduceat(topic[order], first)
+        about = np.maximum(np.maximum.reduceat(topic[order], first), 0.0)
+        score = np.maximum(share[order][first] + TOPIC * about, about)
         form = np.where(pairs.formed, arrays.forms.bits[pairs.unit], 0.0)
         whole = np.where(pairs.exact, arrays.whole[pairs.unit], form)[order]
         best = order[first]
@@ -233,6 +240,7 @@ def search(
     found: Candidates,
     room: Room,
     forms: FormState,
+    couples: CoupleState,
     pairs: Pairs,
     sizes: NDArray[np.int32],
 ) -> tuple[int, int, int]:
@@ -257,7 +265,12 @@ def search(
             n_forms = form_matches(
                 desk.both, n_both, index.forms, index.tokens, index.starts, base, forms
             )
-        if n_pairs + n_found + n_forms > pairs.record.size:
+        n_couples = 0
+        if index.couples.places.size:
+            n_couples = couple_matches(
+                desk.words, n_words, index.couples, index.items, base, couples
+            )
+        if n_pairs + n_found + n_forms + n_couples > pairs.record.size:
             return record, base + n_both + APART, n_pairs
         for slot in range(n_found):
             at = np.int64(found.at[slot])
@@ -275,6 +288,16 @@ def search(
             pairs.chain[n_pairs] = pairs.aligned[n_pairs] = pairs.shared[n_pairs] = 0.0
             pairs.exact[n_pairs] = False
             pairs.formed[n_pairs] = True
+            n_pairs += 1
+        for slot in range(n_couples):
+            pairs.record[n_pairs] = record
+            pairs.unit[n_pairs] = couples.units[slot]
+            pairs.chain[n_pairs] = pairs.aligned[n_pairs] = 0.0
+            pairs.exact[n_pairs] = pairs.formed[n_pairs] = False
+            at = np.int64(desk.places[couples.at[slot]])
+            pairs.shared[n_pairs] = _topic(
+                index.items[couples.units[slot]], at, n_both, index, desk, room
+            )
             n_pairs += 1
         base += n_both + APART
         record += 1
@@ -317,16 +340,26 @@ def _score(
     pairs.shared[to] = 0.0
     if pairs.aligned[to] < index.null[unit] - HOPELESS * index.scale[unit]:
         return
-    item = index.items[unit]
-    a, b = (
-        index.rare_starts[item],
-        min(index.rare_starts[item + 1], index.rare_starts[item] + MAX_RARE),
-    )
-    pairs.shared[to] = shared_bits(
+    pairs.shared[to] = _topic(index.items[unit], at, count, index, desk, room)
+
+
+@compiled
+def _topic(
+    item: np.int32,
+    at: np.int64,
+    count: int,
+    index: Arrays,
+    desk: Desk,
+    room: Room,
+) -> float:
+    """Return the bits of an item's rare tokens around token ``at``."""
+    low, high = index.rare_starts[item], index.rare_starts[item + 1]
+    high = min(high, low + MAX_RARE)
+    return shared_bits(
         desk.both,
         max(0, at - AROUND),
         min(count, at + AROUND),
-        index.rare[a:b],
-        index.rare_worth[a:b],
+        index.rare[low:high],
+        index.rare_worth[low:high],
         room,
     )

@@ -224,8 +224,37 @@ def test_a_trace_on_the_item_that_holds_its_answer_is_answer_only():
 
 
 def test_an_answer_of_another_value_is_not_the_answer():
-    result = align(ITEM, Unit.SOLUTION, [Field("t", WORKED % 377, Role.TRACE)])
-    assert result is None
+    other = (WORKED % 377).replace("24", "31").replace(" 4", " 6")
+    for answer, kind in ((377, None), (378, Kind.ANSWER_ONLY)):
+        text = other.replace("377", str(answer))
+        result = align(ITEM, Unit.SOLUTION, [Field("t", text, Role.TRACE)])
+        assert (result and result.kind) == kind
+
+
+def test_a_trace_with_a_wrong_answer_is_on_the_item_by_the_numbers_of_its_question():
+    fields = [Field("t", "Let me see. " + WORKED % 377 + " Good.", Role.TRACE)]
+    for unit in (Unit.QUESTION, Unit.SOLUTION):
+        result = align(ITEM, unit, fields)
+        assert result is not None
+        assert (result.kind, result.channel) == (Kind.ANSWER_ONLY, Channel.PROMPTLESS)
+        assert result.agreement == 1.0
+        span = result.spans[0]
+        there = fields[0].text[span.start : span.end]
+        assert there.startswith("morning there are 24 croissants")
+        assert there.endswith("* 7 dollars")
+    assert align(ITEM, Unit.QUESTION, [Field("q", fields[0].text, Role.PROMPT)]) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "She has 24 of them, 3 and 4 and 7 and 2. The answer is 5.",
+        "Marguerite sells croissants to neighbours every morning at the market. The answer is 5.",
+    ],
+    ids=["numbers alone", "words alone"],
+)
+def test_numbers_or_words_alone_are_no_trace_on_the_item(text):
+    assert align(ITEM, Unit.QUESTION, [Field("t", text, Role.TRACE)]) is None
 
 
 def test_code_is_found_under_other_names():
