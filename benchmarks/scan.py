@@ -20,6 +20,7 @@ Traces that repeat are kinder to caches and branch predictors than as many diffe
 
 import argparse
 import importlib.util
+import itertools
 import json
 import os
 import random
@@ -77,16 +78,20 @@ class Run(NamedTuple):
 
 
 def stage_one(traces, items):
-    """Stage 1 alone: every run looked up and summed for its items, no candidate scored."""
-    from reasonbench.corpus import sources
+    """Stage 1 alone, on the scan's own index: every run looked up and summed, nothing scored."""
+    from reasonbench.corpus import scan, sources
     from reasonbench.corpus.calibrate import calibrate
+    from reasonbench.corpus.decoys import make_decoys
     from reasonbench.corpus.items import read_items
     from reasonbench.corpus.search import Searcher
-    from reasonbench.corpus.sources_shards import Options
 
     shards = sources.expand([str(traces)])
-    sample = [next(iter(shards[0].blocks(Options(block_bytes=2**20))))]
-    calibration = calibrate(read_items(Path(items)), sample)
+    items = read_items(Path(items))
+    sample = []
+    for shard in shards:
+        count = max(scan.SAMPLE_BYTES // 2**20 // len(shards), 1)
+        sample.extend(itertools.islice(shard.blocks(), count))
+    calibration = calibrate([*items, *make_decoys(items)], sample)
     arrays = calibration.arrays
     never = arrays._replace(
         need=np.full_like(arrays.need, np.inf), rare_starts=np.zeros_like(arrays.rare_starts)
@@ -301,6 +306,8 @@ def measure(given, scratch):
     print(f"load of this machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
     ours = None
     for name, items in (("clean", clean), ("dirty", dirty)):
+        if given.only not in (None, name):
+            continue
         path = scratch / f"{name}.items.jsonl"
         write_items(path, items)
         n = tile(traces, rows, given.megabytes, items if name == "clean" else (), rng)
@@ -327,6 +334,7 @@ def main(arguments):
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--datatrove-python", help="interpreter that has datatrove and spacy")
     parser.add_argument("--peers-only", action="store_true", help="without the tool")
+    parser.add_argument("--only", choices=("clean", "dirty"), help="one of the two files")
     given = parser.parse_args(arguments)
     if importlib.util.find_spec("datatrove") and not given.datatrove_python:
         given.datatrove_python = sys.executable

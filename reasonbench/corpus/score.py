@@ -1,4 +1,4 @@
-# mypy: disable-error-code="assignment,return-value,arg-type,no-any-return"
+# mypy: disable-error-code="assignment,return-value,arg-type,no-any-return,call-overload"
 # The types of what is compiled are numba's to find.
 """Stage 2: how many bits of a unit stand in a stretch of a record, in order.
 
@@ -28,14 +28,18 @@ MARKS = 16
 MAX_RARE = 4096
 """Rare tokens of an item at most."""
 _TAG = np.uint64(56)
-_ONE, _58, _54, _15 = np.uint64(1), np.uint64(58), np.uint64(54), np.uint64(MARKS - 1)
+_NONE = np.float32(0.0)
+_ZERO, _ONE, _64 = np.uint64(0), np.uint64(1), np.uint64(64)
+_58, _54, _15 = np.uint64(58), np.uint64(54), np.uint64(MARKS - 1)
 
 
 class Room(NamedTuple):
     """What scoring works with."""
 
-    rows: NDArray[np.float32]
-    """Value of the last row of the table at each token of a unit, and whether it is a match."""
+    values: NDArray[np.float32]
+    """Last row of the table: 0, then the value at each token of a unit."""
+    matches: NDArray[np.float32]
+    """Whether each continues a match."""
     tags: NDArray[np.uint8]
     """What is compared of a unit's tokens, 64 at once."""
     marks: NDArray[np.uint64]
@@ -47,7 +51,8 @@ class Room(NamedTuple):
 def new_room() -> Room:
     """Return room for any unit and item."""
     return Room(
-        np.zeros((2, LONGEST + 1), np.float32),
+        np.zeros(LONGEST + 1, np.float32),
+        np.zeros(LONGEST + 1, np.float32),
         np.zeros(LONGEST + PADDING, np.uint8),
         np.zeros(MARKS, np.uint64),
         np.zeros(MAX_RARE, np.bool_),
@@ -82,46 +87,50 @@ def alignment_bits(
         names: whether each is a number or a single letter.
         room: to work in.
     """
-    rows, tags, size = room.rows, room.tags, unit.size
-    for j in range(size + 1):
-        rows[0, j] = 0.0
-        rows[1, j] = 0.0
+    values, matches, tags = room.values, room.matches, room.tags
+    size = np.uint64(unit.size)
+    for j in range(size + _ONE):
+        values[j] = 0.0
+        matches[j] = 0.0
     for j in range(size):
         tags[j] = unit[j] >> _TAG
-    best = np.float32(0.0)
-    a, b = size, -2
-    for i in range(max(0, begin - slack), min(count, begin + size + slack)):
-        token = tokens[i]
+    best = _NONE
+    # places are counted from 1: the first that is not 0 in the row above, and the last
+    a, b = size + _ONE, _ZERO
+    for i in range(max(0, begin - slack), min(count, begin + np.int64(size) + slack)):
+        token = tokens[np.uint64(i)]
         tag = np.uint8(token >> _TAG)
-        low = max(0, i - begin - slack)
-        high = min(size, i - begin + slack + 1)
+        low = np.uint64(max(0, i - begin - slack))
+        high = np.uint64(min(np.int64(size), i - begin + slack + 1))
         above_a, above_b = a, b
-        a, b = size, -2
-        diagonal, was_match = rows[0, low], rows[1, low]
-        left, left_match = np.float32(0.0), np.float32(0.0)
+        a, b = size + _ONE, _ZERO
+        diagonal, was_match = values[low], matches[low]
+        left, left_match = _NONE, _NONE
         j = low
         while j < high:
-            if left == 0.0 and (j < above_a or j > above_b + 1):
-                j = min(_next_match(tags, tag, j, high), above_a if j < above_a else high)
+            if left == 0.0 and (j + _ONE < above_a or j > above_b):
+                j = _next_match(tags, tag, j, min(above_a - _ONE, high) if j < above_a else high)
                 if j >= high:
                     break
-                diagonal, was_match = rows[0, j], rows[1, j]
-            above, above_match = rows[0, j + 1], rows[1, j + 1]
-            if unit[j] == token:
-                value = diagonal + (follow[j] if was_match > 0 else first[j])
-                matched = np.float32(1.0)
-            else:
-                value = diagonal - np.float32(NAME_DIFFERS if names[j] else DIFFERS)
-                matched = was_match if names[j] else np.float32(0.0)
-            value, matched = _best(value, matched, above, left, left_match, names[j])
-            if value > 0.0:
-                a, b = min(a, j), j
+                diagonal, was_match = values[j], matches[j]
+            after = j + _ONE
+            above, above_match = values[after], matches[after]
+            # every value is there before one is chosen: a wrong guess costs more than all of them
+            name, is_match = names[j], unit[j] == token
+            alone, more = first[j], follow[j]
+            cost = np.float32(NAME_DIFFERS) if name else np.float32(DIFFERS)
+            value = diagonal + ((more if was_match > 0 else alone) if is_match else -cost)
+            carried = was_match if name else _NONE
+            matched = np.float32(1.0) if is_match else carried
+            value, matched = _best(value, matched, above, left, left_match if name else _NONE)
+            a = min(a, after) if value > 0.0 else a
+            b = after if value > 0.0 else b
             diagonal, was_match = above, above_match
-            rows[0, j + 1] = value
-            rows[1, j + 1] = matched
+            values[after] = value
+            matches[after] = matched
             left, left_match = value, matched
             best = max(best, value)
-            j += 1
+            j = after
     return best
 
 
@@ -132,29 +141,25 @@ def _best(
     above: np.float32,
     left: np.float32,
     left_match: np.float32,
-    is_name: np.bool_,
 ) -> tuple[np.float32, np.float32]:
     """Return the value of a place where a word may be missing, and if a match is continued."""
-    if above - np.float32(MISSING) > value:
-        value = above - np.float32(MISSING)
-        matched = np.float32(0.0)
-    if left - np.float32(MISSING) > value:
-        value = left - np.float32(MISSING)
-        matched = left_match if is_name else np.float32(0.0)
-    if value <= 0.0:
-        return np.float32(0.0), np.float32(0.0)
-    return value, matched
+    down, right = above - np.float32(MISSING), left - np.float32(MISSING)
+    matched = _NONE if down > value else matched
+    value = max(down, value)
+    matched = left_match if right > value else matched
+    value = max(right, value)
+    return max(value, _NONE), matched if value > 0.0 else _NONE
 
 
 @compiled
-def _next_match(tags: NDArray[np.uint8], tag: np.uint8, j: int, high: int) -> int:
-    """Return the first place from ``j`` that may match, or ``high`` or more."""
+def _next_match(tags: NDArray[np.uint8], tag: np.uint8, j: np.uint64, high: np.uint64) -> np.uint64:
+    """Return the first place from ``j`` that may match, or ``high``."""
     while j < high:
-        found = simd.equal(tags, j, tag)
+        found = simd.equal(tags, np.int64(j), tag)
         if found:
-            return j + simd.first_bit(found)
-        j += 64
-    return j
+            return min(j + np.uint64(simd.first_bit(found)), high)
+        j += _64
+    return high
 
 
 @compiled

@@ -59,7 +59,8 @@ def expected(text):
 def used_room():
     """Return room in which another pair was scored."""
     room = new_room()
-    room.rows[:], room.tags[:], room.marks[:], room.seen[:] = 99, 7, 2**64 - 1, True
+    room.values[:], room.matches[:], room.tags[:] = 99, 1, 7
+    room.marks[:], room.seen[:] = 2**64 - 1, True
     return room
 
 
