@@ -8,9 +8,10 @@ size, each time with the digits exchanged, so that lines differ though words do 
 item's.  ``dirty``: the same traces, and the items are their own problems, filled up to 2,000:
 every row is a leak, and the work after stage 1 is at its most.  Real traces lie between.
 
-Each run is a process of its own on one processor (two for two workers): MB of file by seconds of
-processor and of clock, less what the same scan of a file of ten rows takes (start, index, null),
-and the most memory that it and its largest worker held.  The peers see a slice of the clean
+Each run is a process of its own on one processor (two for two workers): MB of file by seconds
+of processor and of clock from when the index stands to the last finding, workers started; the
+seconds before (start, index, null on 8 MB of the traces), which do not grow with the traces; and
+the most memory that it and its largest worker held.  The peers see a slice of the clean
 file: whether any 8-gram of words is in a Python set, and datatrove's ``NGramsDecontFilter`` (spaCy
 words, 12-grams, questions included; its tokenizer and hash build the index here, since its
 indexer wants lighteval).  datatrove 0.10.1 needs spacy and xxhash below 4.
@@ -31,7 +32,6 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import orjson
@@ -64,14 +64,6 @@ for row in map(json.loads, open(traces, encoding="utf-8")):
     flagged += step.filter(Document(text=row["q"] + "\\n\\n" + row["t"], id="")) is not True
 print(json.dumps([time.process_time() - start, flagged]))
 """
-
-
-class Run(NamedTuple):
-    """What one process took."""
-
-    cpu: float
-    wall: float
-    told: dict
 
 
 # The only two places that know the scan's interface; both run in a process of their own.
@@ -116,11 +108,22 @@ def pipeline(traces, items, workers):
     from reasonbench.corpus import scan, sources
     from reasonbench.corpus.items import read_items
 
+    search = scan._Work.results
+    spent = {}
+
+    def results(work, job):
+        begin = time.perf_counter(), time.process_time()
+        found = search(work, job)
+        spent["wall"] = time.perf_counter() - begin[0]
+        spent["cpu"] = time.process_time() - begin[1]
+        return found
+
+    scan._Work.results = results
     result = scan.scan(
         sources.expand([str(traces)]), read_items(Path(items)), scan.ScanOptions(workers=workers)
     )
     documents = {(found.document, found.row) for found in result.findings}
-    return {"findings": len(result.findings), "documents": len(documents)}
+    return {"findings": len(result.findings), "documents": len(documents)} | spent
 
 
 def descendants(pid):
@@ -137,18 +140,16 @@ class Watch(threading.Thread):
 
     def __init__(self):
         super().__init__(daemon=True)
-        self.cpu, self.peak, self.over = {}, 0, threading.Event()
+        self.peak, self.over = 0, threading.Event()
 
     def run(self):
         """Look until it is over."""
         while not self.over.wait(0.02):
             for pid in descendants(os.getpid()):
                 try:
-                    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
                     status = Path(f"/proc/{pid}/status").read_text()
                 except OSError:
                     continue
-                self.cpu[pid] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
                 if found := re.search(r"VmHWM:\s*(\d+) kB", status):
                     self.peak = max(self.peak, int(found.group(1)) // 1024)
 
@@ -164,8 +165,7 @@ def child(kind, traces, items, workers):
     peak = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text()).group(1)
     watch.over.set()
     watch.join()
-    cpu = time.process_time() + sum(watch.cpu.values())
-    print(json.dumps(told | {"MB": int(peak) // 1024, "MB of a worker": watch.peak, "cpu": cpu}))
+    print(json.dumps(told | {"MB": int(peak) // 1024, "MB of a worker": watch.peak}))
 
 
 def processors(count):
@@ -174,8 +174,7 @@ def processors(count):
 
 
 def measured(arguments, workers=1):
-    """Run a Python program on as many processors as it has workers."""
-    start = time.perf_counter()
+    """Run a Python program on as many processors as it has workers, and return what it told."""
     process = subprocess.Popen(
         ["taskset", "--cpu-list", processors(workers), *map(str, arguments)],
         stdout=subprocess.PIPE,
@@ -185,9 +184,7 @@ def measured(arguments, workers=1):
     said = process.stdout.read()
     if process.wait():
         sys.exit(f"{arguments[1:4]} ended with {process.returncode}")
-    wall = time.perf_counter() - start
-    told = json.loads(said.splitlines()[-1])
-    return Run(told.pop("cpu", 0.0) if isinstance(told, dict) else 0.0, wall, told)
+    return json.loads(said.splitlines()[-1])
 
 
 def tile(path, rows, megabytes, items, rng):
@@ -244,23 +241,23 @@ def write_items(path, items):
 
 def scanned(name, traces, items, scratch):
     """Print MB/s of stage 1, of the pipeline and of two workers; return the pipeline's."""
-    small = scratch / "small.jsonl"
-    head(traces, small, 0)
     megabytes = traces.stat().st_size / 1e6
+    command = [sys.executable, __file__, "--child"]
+    print(f"{name}, stage 1: {measured([*command, 'stage 1', traces, items, 1])}")
     rates = {}
-    for kind, workers in (("stage 1", 1), ("pipeline", 1), ("pipeline", 2)):
-        command = [sys.executable, __file__, "--child", kind]
-        fixed = measured([*command, small, items, workers], workers)
-        run = measured([*command, traces, items, workers], workers)
-        cpu, wall = run.cpu - fixed.cpu, run.wall - fixed.wall
-        rates[kind, workers] = megabytes / wall
+    for workers in (1, 2):
+        begin = time.perf_counter()
+        told = measured([*command, "pipeline", traces, items, workers], workers)
+        wall = told.pop("wall")
+        start = time.perf_counter() - begin - wall
+        rates[workers] = megabytes / wall
+        cpu = f"{megabytes / told.pop('cpu'):.0f} MB/s of processor, " if workers == 1 else ""
         print(
-            f"{name}, {kind}, {workers} worker{'s' * (workers > 1)}: {megabytes / cpu:.0f} MB/s of "
-            f"processor, {megabytes / wall:.0f} MB/s of clock, and {fixed.wall:.1f} s to start; "
-            f"{run.told}"
+            f"{name}, pipeline, {workers} worker{'s' * (workers > 1)}: {cpu}{rates[workers]:.0f} "
+            f"MB/s of clock, and {start:.1f} s before and after; {told}"
         )
-    print(f"{name}: two workers {rates['pipeline', 2] / rates['pipeline', 1]:.2f} x one")
-    return rates["pipeline", 1]
+    print(f"{name}: two workers {rates[2] / rates[1]:.2f} x one")
+    return rates[1]
 
 
 def python_set(traces, items):
@@ -291,7 +288,7 @@ def peers(traces, items, items_path, scratch, python):
     )
     if python:
         size = head(traces, part, DATATROVE_SLICE * 1e6) / 1e6
-        seconds, flagged = measured([python, "-c", DATATROVE, part, items_path]).told
+        seconds, flagged = measured([python, "-c", DATATROVE, part, items_path])
         rates["datatrove"] = size / seconds
         print(f"datatrove: {size / seconds:.2f} MB/s on {size:.1f} MB, {flagged} rows flagged")
     else:
