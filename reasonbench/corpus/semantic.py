@@ -17,7 +17,6 @@ question inside a trace, and paraphrases that change the numbers.
 """
 
 import json
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -30,6 +29,7 @@ from reasonbench.corpus.align_tokens import is_number, tokenize
 from reasonbench.corpus.blocks import Block
 from reasonbench.corpus.fields import Field, Role, UnsearchableError
 from reasonbench.corpus.items import Channel, Item, Kind, Unit
+from reasonbench.corpus.semantic_null import spread_above, tail
 from reasonbench.corpus.shards import LONG, SNIPPET, Hit, ShardResult
 
 KEPT = 0.05
@@ -50,14 +50,8 @@ LEAST_TEXTS = 20
 """Different texts below which there is no null."""
 NULL = 0.9
 """Quantile of an item's cosines that is its null."""
-PRIOR = 10.0
-"""Texts that the mean spread over all items is worth beside an item's own."""
 AGREE = 0.6
 """Share of an item's numbers that a paraphrase holds."""
-FITTED_TO = 6.0
-"""Score up to which the tail is fitted: what lies above may be a paraphrase."""
-TAIL_SCALE, TAIL_WEIGHT = 1.1, 30.0
-"""Scale of the tail found on other texts, and the pairs that this is worth."""
 MOST_DECOYS = 256
 """Texts of the background that are looked for in the others, to count what is found by chance."""
 SAME_WORDS = 0.7
@@ -234,13 +228,13 @@ def learn(
     score = _fisher(_cosines(others, vectors))
     ours, theirs = score[::2], score[1::2]
     null = np.quantile(ours, NULL, axis=0)
-    spread = _spread(ours, null, len(items))
+    spread = spread_above(ours, null, len(items))
     beyond = (theirs - null) / spread
     there = [_numbers(text) for text in texts[1::2]]
     agree = np.array([[_agreement(n, t) >= AGREE for n in numbers] for t in there])
     has = np.array([bool(n) for n in numbers[: len(items)]])
     theirs, agree = beyond[:, : len(items)], agree[:, : len(items)]
-    tails = [_tail(theirs[:, has == kind], agree[:, has == kind]) for kind in (False, True)]
+    tails = [tail(theirs[:, has == kind], agree[:, has == kind]) for kind in (False, True)]
     rate, scale = np.array(tails).T
     return Meaning(encoder, decoys, vectors, numbers, null, spread, rate, scale, len(texts))
 
@@ -267,36 +261,6 @@ def _sample(blocks: Sequence[Block], holds: Sequence[NDArray[np.bool_]]) -> list
     known = list(texts)
     count = min(SAMPLE_TEXTS, len(known))
     return [known[i * len(known) // count] for i in range(count)]
-
-
-def _spread(
-    score: NDArray[np.float64], null: NDArray[np.float64], n_items: int
-) -> NDArray[np.float64]:
-    """Return how far scores lie above the null in the mean, drawn towards that of all items."""
-    above = score > null
-    total = np.where(above, score - null, 0.0).sum(axis=0)
-    count = above.sum(axis=0)
-    whole = float(total[:n_items].sum()), int(count[:n_items].sum())
-    mean = max(whole[0] / max(whole[1], 1), 1e-3)
-    return np.asarray((total + PRIOR * mean) / (count + PRIOR))
-
-
-def _tail(beyond: NDArray[np.float64], agree: NDArray[np.bool_]) -> tuple[float, float]:
-    """Fit the tail of the scores whose numbers agree; return its rate and scale."""
-    score = beyond[(beyond > 0) & (beyond < FITTED_TO) & agree]
-    total = float(score.sum()) + TAIL_WEIGHT * _cut_mean(TAIL_SCALE)
-    wanted = total / (score.size + TAIL_WEIGHT)
-    low, high = 0.1, 5.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _cut_mean(middle) < wanted else (low, middle)
-    inside = -math.expm1(-FITTED_TO / high)
-    return min((score.size + 1.0) / inside / max(beyond.size, 1), 1.0), high
-
-
-def _cut_mean(scale: float) -> float:
-    """Return the mean of an exponential below ``FITTED_TO``."""
-    return scale - FITTED_TO / math.expm1(FITTED_TO / scale)
 
 
 def _cosines(texts: Vectors, items: Vectors) -> NDArray[np.float64]:

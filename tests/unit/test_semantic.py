@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from reasonbench import scan_semantic, scanning
 from reasonbench.cli.scan import scan as command
-from reasonbench.corpus import semantic
+from reasonbench.corpus import semantic, semantic_null
 from reasonbench.corpus.items import Item
 from reasonbench.corpus.scan import ScanOptions, scan
 from reasonbench.corpus.semantic import learn
@@ -290,7 +290,7 @@ def test_a_p_value_falls_as_the_cosine_rises_and_is_a_chance(cosines):
 
 def test_the_scale_of_an_exponential_that_is_cut_off_is_found_again():
     draws = np.random.default_rng(1).exponential(1.4, (20_000, 1))
-    rate, scale = semantic._tail(draws, np.ones_like(draws, bool))
+    rate, scale = semantic_null.tail(draws, np.ones_like(draws, bool))
     assert scale == pytest.approx(1.4, rel=0.05)
     assert rate == pytest.approx(1.0, rel=0.05)
 
