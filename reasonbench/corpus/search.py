@@ -184,7 +184,7 @@ class Searcher:
         if first.size == 0:
             none = np.zeros(0, np.int64)
             return Matches(none, none, none, np.zeros(0), np.zeros(0))
-        about = np.maximum(np.maximum.reduceat(topic[order], first), 0.0)
+        about = np.maximum.reduceat(topic[order], first)
         score = np.maximum(share[order][first] + TOPIC * about, about)
         form = np.where(pairs.formed, arrays.forms.bits[pairs.unit], 0.0)
         whole = np.where(pairs.exact, arrays.whole[pairs.unit], form)[order]

@@ -8,6 +8,7 @@ import pytest
 import scan_reference as reference
 from scan_world import FORMS, World, write_jsonl
 
+from reasonbench import tasks
 from reasonbench.corpus.decoys import make_decoys
 from reasonbench.corpus.fields import Selection
 from reasonbench.corpus.items import Item
@@ -16,6 +17,8 @@ from reasonbench.corpus.scan import SAMPLE_BYTES, ScanOptions, scan
 from reasonbench.corpus.shards import LONG
 from reasonbench.corpus.sources import expand
 from reasonbench.errors import SpecError, TraceError
+from reasonbench.resources import embedded_traces
+from reasonbench.searched import item_of
 
 EXPECTED = {
     "verbatim": ("verbatim", "prompt"),
@@ -402,3 +405,19 @@ def test_an_item_in_all_records_is_found_in_all(tmp_path):
         world.plant(record, items[4], "verbatim")
     result = scan(shards_of(write_jsonl(tmp_path / "t.jsonl", records)), items)
     assert found(result) == {(row, "i4"): ("verbatim", "prompt") for row in range(60)}
+
+
+@pytest.mark.parametrize("count", [20, 60])
+def test_siblings_of_one_template_are_not_found_however_few_items_there_are(count):
+    """The traces hold problems with two of an item's three numbers; all else is the template."""
+    shards = expand([str(embedded_traces())])
+    problems = list(tasks.resolve("countdown_public").problems())[:count]
+    blocks = [block for shard in shards for block in shard.blocks()]
+    everything = "\n".join(
+        field.text for block in blocks for i in range(len(block)) for field in block.fields(i)
+    )
+    there = {p.id for p in problems if p.metadata["question"] in everything}
+    result = scan(shards, [item_of(problem) for problem in problems])
+    assert there
+    assert {f.item.id for f in result.findings} == there
+    assert {f.kind for f in result.findings} == {"verbatim"}
