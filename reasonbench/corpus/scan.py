@@ -53,7 +53,7 @@ __all__ = [
     "scan",
 ]
 
-VERSION = 1
+VERSION = 2
 """Of the search; another one starts scans anew."""
 SAMPLE_BYTES = 8 * 2**20
 """Bytes of the traces that a scan is calibrated on."""

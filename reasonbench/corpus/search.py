@@ -283,25 +283,26 @@ def search(
             pairs.formed[n_pairs] = False
             n_pairs += 1
         for slot in range(n_forms):
-            pairs.record[n_pairs] = record
-            pairs.unit[n_pairs] = forms.found[slot]
-            pairs.chain[n_pairs] = pairs.aligned[n_pairs] = pairs.shared[n_pairs] = 0.0
-            pairs.exact[n_pairs] = False
-            pairs.formed[n_pairs] = True
+            _note(record, forms.found[slot], True, pairs, n_pairs)
             n_pairs += 1
         for slot in range(n_couples):
-            pairs.record[n_pairs] = record
-            pairs.unit[n_pairs] = couples.units[slot]
-            pairs.chain[n_pairs] = pairs.aligned[n_pairs] = 0.0
-            pairs.exact[n_pairs] = pairs.formed[n_pairs] = False
-            at = np.int64(desk.places[couples.at[slot]])
-            pairs.shared[n_pairs] = _topic(
-                index.items[couples.units[slot]], at, n_both, index, desk, room
-            )
+            unit, at = couples.units[slot], np.int64(desk.places[couples.at[slot]])
+            _note(record, unit, False, pairs, n_pairs)
+            pairs.shared[n_pairs] = _topic(index.items[unit], at, n_both, index, desk, room)
             n_pairs += 1
         base += n_both + APART
         record += 1
     return record, base, n_pairs
+
+
+@compiled
+def _note(record: int, unit: np.int32, formed: bool, pairs: Pairs, to: int) -> None:
+    """Write a pair that no run of words has led to."""
+    pairs.record[to] = record
+    pairs.unit[to] = unit
+    pairs.chain[to] = pairs.aligned[to] = pairs.shared[to] = 0.0
+    pairs.exact[to] = False
+    pairs.formed[to] = formed
 
 
 @compiled
