@@ -1,14 +1,17 @@
 """Sampling with every sample committed and graded, against raw vLLM, lm-eval, and memory.
 
-    python benchmarks/sampling.py [raw] [lm-eval] [memory]
+    python benchmarks/sampling.py [raw] [lm-eval] [memory] [--model FOLDER] [--dtype bfloat16]
+                                  [--batch 256] [--max-tokens 64] [--rounds 3]
 
 ``raw``: reasonbench over a loaded vLLM engine (plan, sampling, commits, grades, estimates)
 against `LLM.generate` with `n` on the same prompts, by turns, in one process; the limit is
 1.10 times.  ``lm-eval``: `reasonbench run` against `lm_eval run` with `repeats`, each a whole
 process that loads the model; the aim is 1.2 times faster.  ``memory``: peak memory of a run of
-10,000 completions of 4 KB against one of 100; the limit is 100 MB.
+10,000 completions of 4 KB against one of 100; the limit is 100 MB.  ``--model`` and what follows
+it are for ``raw``, which runs on a GPU too: there vLLM has its own defaults.
 """
 
+import argparse
 import contextlib
 import json
 import os
@@ -25,7 +28,7 @@ from pathlib import Path
 from reasonbench.resources import data_dir, embedded_model
 
 MODEL, TASK = "student", "countdown_public"
-PROBLEMS, N, MAX_TOKENS, ROUNDS = 50, 64, 64, 3
+PROBLEMS, N, MAX_TOKENS = 50, 64, 64
 BATCH = 256
 MEMORY = 4096
 KV_CACHE = {"VLLM_CPU_KVCACHE_SPACE": "2"}
@@ -35,9 +38,9 @@ def spec(seed=0, **changes):
     from reasonbench.specs import EngineSpec, ModelSpec, RunSpec, SamplingSpec
 
     return RunSpec(
-        model=ModelSpec(id=f"embedded:{MODEL}"),
         tasks=(TASK,),
         **{
+            "model": ModelSpec(id=f"embedded:{MODEL}"),
             "n": N,
             "limit": PROBLEMS,
             "engine": EngineSpec(name="vllm", batch_size=BATCH),
@@ -47,48 +50,66 @@ def spec(seed=0, **changes):
     )
 
 
-def against_raw(folder):
+def against_raw(folder, given):
     """Print the time of both on the same draws, and their ratio."""
     from vllm import LLM, SamplingParams
+    from vllm.platforms import current_platform
 
     from reasonbench import run
     from reasonbench.engines import vllm as ours
     from reasonbench.planning import plan_run
+    from reasonbench.specs import EngineSpec, ModelSpec, SamplingSpec
     from reasonbench.store import Store
 
+    on_cpu = {
+        "enforce_eager": True, "enable_chunked_prefill": False, "max_num_batched_tokens": 4096,
+        "kv_cache_memory_bytes": 2 * 1024**3,
+    }  # fmt: skip
     raw = LLM(
-        str(embedded_model(MODEL)), dtype="float32", enforce_eager=True, max_num_seqs=BATCH,
-        enable_chunked_prefill=False, max_num_batched_tokens=4096, generation_config="vllm",
-        kv_cache_memory_bytes=2 * 1024**3, disable_log_stats=True,
+        given.model, dtype=given.dtype, max_num_seqs=given.batch, generation_config="vllm",
+        disable_log_stats=True, **(on_cpu if current_platform.is_cpu() else {}),
     )  # fmt: skip
-    # Two vLLM engines do not start on one CPU: both sides draw with the same one.
+    # Two vLLM engines do not start on one machine: both sides draw with the same one.
     ours._start = lambda *_: raw.llm_engine
-    engine = ours.VllmEngine(spec().model, spec().engine)
+
+    def asked_for(seed):
+        return spec(
+            model=ModelSpec(id=given.model),
+            engine=EngineSpec(name="vllm", batch_size=given.batch, dtype=given.dtype),
+            sampling=SamplingSpec(max_tokens=given.max_tokens, seed=seed),
+        )
+
+    engine = ours.VllmEngine(asked_for(0).model, asked_for(0).engine)
     run.open_engine = lambda _: contextlib.nullcontext(engine)
     times = {"reasonbench": [], "raw": []}
-    for seed in range(ROUNDS + 1):  # the first warms both up
-        asked = plan_run(spec(seed), [run.load_task(TASK)], engine).asked
+    for seed in range(given.rounds + 1):  # the first warms both up
+        asked = plan_run(asked_for(seed), [run.load_task(TASK)], engine).asked
         prompts = [{"prompt_token_ids": list(engine._renderer.encode(a.prompt).ids)} for a in asked]
+        ends = list(engine._renderer.end_ids)
         params = [
-            SamplingParams(n=N, seed=a.seed, temperature=1.0, max_tokens=MAX_TOKENS) for a in asked
+            SamplingParams(
+                n=N, seed=a.seed, temperature=1.0, max_tokens=given.max_tokens, stop_token_ids=ends
+            )
+            for a in asked
         ]
         start = time.perf_counter()
         outputs = raw.generate(prompts, params, use_tqdm=False)
         times["raw"].append(time.perf_counter() - start)
         out = folder / f"seed{seed}"
         start = time.perf_counter()
-        result = run.execute(spec(seed), out)
+        result = run.execute(asked_for(seed), out)
         times["reasonbench"].append(time.perf_counter() - start)
         with Store.read(out) as store:
-            ours = [c.n_tokens for _, c in store.completions(result.plan)]
+            counts = [c.n_tokens for _, c in store.completions(result.plan)]
         theirs = [len(c.token_ids) for output in outputs for c in output.outputs]
-        print(f"  seed {seed}: {len(ours)} samples, {sum(ours)} and {sum(theirs)} tokens, "
-              f"{times['reasonbench'][-1]:.1f} s and {times['raw'][-1]:.1f} s")  # fmt: skip
-        assert len(ours) == len(theirs) == PROBLEMS * N
+        seconds = f"{times['reasonbench'][-1]:.1f} s and {times['raw'][-1]:.1f} s"
+        tokens = f"{sum(counts)} and {sum(theirs)} tokens"
+        print(f"  seed {seed}: {len(counts)} samples, {tokens}, {seconds}", flush=True)
+        assert len(counts) == len(theirs) == PROBLEMS * N
     engine.close()
-    ours, theirs = (statistics.median(t[1:]) for t in times.values())
-    print(f"raw: {ours:.1f} s with commits and grades, {theirs:.1f} s raw LLM.generate: "
-          f"{ours / theirs:.2f} times (limit 1.10)")  # fmt: skip
+    mine, theirs = (statistics.median(t[1:]) for t in times.values())
+    print(f"raw: {mine:.1f} s with commits and grades, {theirs:.1f} s raw LLM.generate: "
+          f"{mine / theirs:.2f} times (limit 1.10)")  # fmt: skip
 
 
 def timed(command, **more):
@@ -102,7 +123,7 @@ def timed(command, **more):
     return time.perf_counter() - start, done
 
 
-def against_lm_eval(folder):
+def against_lm_eval(folder, _given):
     """Print the time of two whole processes, and their ratio."""
     shim = folder / "site" / "vllm-0.32.0.dist-info"  # lm-eval looks for the name of the GPU build
     shim.mkdir(parents=True)
@@ -175,7 +196,7 @@ def peak(count, folder):
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def memory(folder):
+def memory(folder, _given):
     """Print the peaks of a small and a large run, each in a process of its own."""
     peaks = []
     for count in (100, 10_000):
@@ -191,9 +212,17 @@ def main():
         return
     os.environ.update(KV_CACHE)
     parts = {"memory": memory, "raw": against_raw, "lm-eval": against_lm_eval}
-    for name in sys.argv[1:] or parts:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("parts", nargs="*", help=", ".join(parts))
+    parser.add_argument("--model", default=str(embedded_model(MODEL)), help="folder")
+    parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--batch", type=int, default=BATCH, help="completions in flight")
+    parser.add_argument("--max-tokens", type=int, default=MAX_TOKENS)
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    for name in given.parts or parts:
         with tempfile.TemporaryDirectory() as folder:
-            parts[name](Path(folder))
+            parts[name](Path(folder), given)
 
 
 if __name__ == "__main__":

@@ -283,8 +283,6 @@ def parameters(
         skip_special_tokens=True,
         detokenize=bool(sampling.stop),
         output_kind=RequestOutputKind.CUMULATIVE,
-        # Of what moves between the first and the last token nothing is read.
-        stream_interval=2**20,
     )
 
 
@@ -318,7 +316,12 @@ def _cpu_options(engine: EngineSpec, longest: int) -> dict[str, Any]:
 
 def _start(files: ModelFiles, engine: EngineSpec, context: int, given: dict[str, Any]) -> Any:
     """Return vLLM's engine with the model loaded."""
-    options: dict[str, Any] = {"max_num_seqs": engine.batch_size, "disable_log_stats": True}
+    options: dict[str, Any] = {
+        "max_num_seqs": engine.batch_size,
+        "disable_log_stats": True,
+        # Of what moves between the first and the last token nothing is read.
+        "stream_interval": 2**20,
+    }
     dtype = engine.dtype
     if current_platform.is_cpu():
         options |= _cpu_options(engine, given.get("max_model_len") or context)
