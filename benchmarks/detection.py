@@ -245,8 +245,6 @@ def targets(runs):
 
 
 def main(arguments):
-    # numba looks for a module named coverage, which is not the benchmark beside this one
-    sys.path.pop(0)
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", type=Path, default=DATA, help="benchmarks/ and traces/")
     parser.add_argument("--seed", type=int, default=0)

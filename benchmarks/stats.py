@@ -3,8 +3,8 @@
 Both run in this process on one core, on the same counts (500 problems, 64
 completions, k = 1..64). Ours makes 20,000 draws and gives the estimate, both intervals and
 the simultaneous band; BCa makes 10,000 resamples and gives one interval, which covers worse
-(see `coverage.py`). BCa is vectorised over k; it is timed as SciPy calls it by default, which
-holds 2.7 GB, and with the batch that suits it best. Then 128 problems of 10,000
+(see `interval_coverage.py`). BCa is vectorised over k; it is timed as SciPy calls it by default,
+which holds 2.7 GB, and with the batch that suits it best. Then 128 problems of 10,000
 completions: the whole curve, k = 1..10,000, and intervals and band at 57 log-spaced k up
 to 10,000. Run: `python benchmarks/stats.py`; exit status 1 means that a target was missed.
 """

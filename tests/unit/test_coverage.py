@@ -1,4 +1,4 @@
-"""A short version of benchmarks/coverage.py, with bounds that broken intervals fail."""
+"""A short version of benchmarks/interval_coverage.py, with bounds that broken intervals fail."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ the band over k = 1..n. Where every value is 0 or 1 (k = n), the coverage of the
 superpopulation intervals is computed from the binomial law, without error; so is the
 worst that 0/1 data can do. By default 200 runs of the cells with few problems, in about
 a minute; `--full` is the whole table with 1,000 runs, in about half an hour. Run:
-`python benchmarks/coverage.py [--full]`; exit status 1 means that a floor was missed by
+`python benchmarks/interval_coverage.py [--full]`; exit status 1 means that a floor was missed by
 more than three standard errors.
 """
 
