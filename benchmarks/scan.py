@@ -1,6 +1,7 @@
 """Speed of the overlap scan on one core, with its peers in the same run.
 
-    python benchmarks/scan.py [--megabytes 256] [--data DIR] [--datatrove-python PYTHON]
+    python benchmarks/scan.py [--megabytes 256] [--repeat 5] [--data DIR]
+                              [--datatrove-python PYTHON]
 
 Two files of raw JSON Lines of real traces on 1,045 problems, repeated until they fill the
 size, each time with the digits exchanged, so that lines differ though words do not.
@@ -8,9 +9,10 @@ size, each time with the digits exchanged, so that lines differ though words do 
 item's.  ``dirty``: the same traces, and the items are their own problems, filled up to 2,000:
 every row is a leak, and the work after stage 1 is at its most.  Real traces lie between.
 
-Each run is a process of its own on one processor (two for two workers): MB of file by seconds
-of processor and of clock from when the index stands to the last finding, workers started; the
-seconds before (start, index, null on 8 MB of the traces), which do not grow with the traces; and
+Each run is a process of its own on one processor (two for two workers), one and two workers in
+turns, of which the medians count: MB of file by seconds of processor and of clock from when the
+index stands to the last finding (workers start while it is made, and map it after); the seconds
+before (start, index, null on 8 MB of the traces), which do not grow with the traces; and
 the most memory that it and its largest worker held.  The peers see a slice of the clean
 file: whether any 8-gram of words is in a Python set, and datatrove's ``NGramsDecontFilter`` (spaCy
 words, 12-grams, questions included; its tokenizer and hash build the index here, since its
@@ -26,6 +28,7 @@ import json
 import os
 import random
 import re
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -111,9 +114,9 @@ def pipeline(traces, items, workers):
     search = scan._Work.results
     spent = {}
 
-    def results(work, job):
+    def results(*given):
         begin = time.perf_counter(), time.process_time()
-        found = search(work, job)
+        found = search(*given)
         spent["wall"] = time.perf_counter() - begin[0]
         spent["cpu"] = time.process_time() - begin[1]
         return found
@@ -144,7 +147,7 @@ class Watch(threading.Thread):
 
     def run(self):
         """Look until it is over."""
-        while not self.over.wait(0.02):
+        while not self.over.wait(0.1):
             for pid in descendants(os.getpid()):
                 try:
                     status = Path(f"/proc/{pid}/status").read_text()
@@ -158,8 +161,6 @@ def child(kind, traces, items, workers):
     """Do one run and print what it found."""
     watch = Watch()
     watch.start()
-    # numba looks for a module named coverage, which is not the benchmark beside this one
-    sys.path.pop(0)
     told = stage_one(traces, items) if kind == "stage 1" else pipeline(traces, items, int(workers))
     # Not the parent's ru_maxrss: that remembers what the parent held when it forked.
     peak = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text()).group(1)
@@ -173,18 +174,27 @@ def processors(count):
     return ",".join(map(str, sorted(os.sched_getaffinity(0))[-count:]))
 
 
-def measured(arguments, workers=1):
-    """Run a Python program on as many processors as it has workers, and return what it told."""
-    process = subprocess.Popen(
-        ["taskset", "--cpu-list", processors(workers), *map(str, arguments)],
+def started(arguments, cpus):
+    """Start a Python program on some processors."""
+    return subprocess.Popen(
+        ["taskset", "--cpu-list", cpus, *map(str, arguments)],
         stdout=subprocess.PIPE,
         text=True,
         env=os.environ | {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"},
     )
+
+
+def told(process):
+    """Return what a program told at its end."""
     said = process.stdout.read()
     if process.wait():
-        sys.exit(f"{arguments[1:4]} ended with {process.returncode}")
+        sys.exit(f"{process.args[3:7]} ended with {process.returncode}")
     return json.loads(said.splitlines()[-1])
+
+
+def measured(arguments, workers=1):
+    """Run a Python program on as many processors as it has workers, and return what it told."""
+    return told(started(arguments, processors(workers)))
 
 
 def tile(path, rows, megabytes, items, rng):
@@ -239,25 +249,40 @@ def write_items(path, items):
     path.write_bytes(b"".join(orjson.dumps(item) + b"\n" for item in items))
 
 
-def scanned(name, traces, items, scratch):
+def scanned(name, traces, items, repeat):
     """Print MB/s of stage 1, of the pipeline and of two workers; return the pipeline's."""
     megabytes = traces.stat().st_size / 1e6
     command = [sys.executable, __file__, "--child"]
     print(f"{name}, stage 1: {measured([*command, 'stage 1', traces, items, 1])}")
-    rates = {}
-    for workers in (1, 2):
+    rates = {1: [], 2: [], "apart": []}
+    # in turns: a shared machine is now faster, now slower
+    for workers in (1, 2) * repeat:
         begin = time.perf_counter()
-        told = measured([*command, "pipeline", traces, items, workers], workers)
-        wall = told.pop("wall")
+        run = measured([*command, "pipeline", traces, items, workers], workers)
+        wall = run.pop("wall")
         start = time.perf_counter() - begin - wall
-        rates[workers] = megabytes / wall
-        cpu = f"{megabytes / told.pop('cpu'):.0f} MB/s of processor, " if workers == 1 else ""
+        rates[workers].append(megabytes / wall)
+        cpu = f"{megabytes / run.pop('cpu'):.0f} MB/s of processor, " if workers == 1 else ""
+        plural = "s" * (workers > 1)
         print(
-            f"{name}, pipeline, {workers} worker{'s' * (workers > 1)}: {cpu}{rates[workers]:.0f} "
-            f"MB/s of clock, and {start:.1f} s before and after; {told}"
+            f"{name}, pipeline, {workers} worker{plural}: {cpu}{rates[workers][-1]:.0f} MB/s of "
+            f"clock, and {start:.1f} s before and after; {run}"
         )
-    print(f"{name}: two workers {rates[2] / rates[1]:.2f} x one")
-    return rates[1]
+        if workers == 2:
+            rates["apart"].append(apart([*command, "pipeline", traces, items, 1], megabytes))
+    one, two, most = (statistics.median(rates[key]) for key in (1, 2, "apart"))
+    print(
+        f"{name}, medians of {repeat}: {one:.0f} and {two:.0f} MB/s, two workers {two / one:.2f} x "
+        f"(two scans that share nothing, at once: {most / one:.2f} x)"
+    )
+    return one
+
+
+def apart(command, megabytes):
+    """Return the MB/s of two scans at once: what this machine's processors give at most."""
+    cpus = processors(2).split(",")
+    both = [started(command, cpu) for cpu in cpus]
+    return sum(megabytes / told(process)["wall"] for process in both)
 
 
 def python_set(traces, items):
@@ -313,7 +338,7 @@ def measure(given, scratch):
         if name == "clean":
             rates = peers(traces, items, path, scratch, given.datatrove_python)
         if not given.peers_only:
-            ours = scanned(name, traces, path, scratch)
+            ours = scanned(name, traces, path, given.repeat)
             for peer, rate in rates.items():
                 print(f"pipeline against {peer}: {ours / rate:.0f} x")
 
@@ -329,6 +354,7 @@ def main(arguments):
     parser.add_argument("--data", type=Path, default=DATA, help="benchmarks/ and traces/")
     parser.add_argument("--megabytes", type=int, default=256)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--repeat", type=int, default=5, help="runs with one and with two workers")
     parser.add_argument("--datatrove-python", help="interpreter that has datatrove and spacy")
     parser.add_argument("--peers-only", action="store_true", help="without the tool")
     parser.add_argument("--only", choices=("clean", "dirty"), help="one of the two files")

@@ -33,11 +33,11 @@ from reasonbench.corpus.index import (
     without_common,
 )
 from reasonbench.corpus.items import Item, Unit
+from reasonbench.corpus.nulls import RANK, make_nulls, ranked, sums
 from reasonbench.corpus.probe import new_candidates, new_state
-from reasonbench.corpus.search import AROUND, Arrays, Matches, Pairs, Searcher, joined
-from reasonbench.corpus.tail import STRONG, Tail, fit_tail
+from reasonbench.corpus.search import Arrays, Matches, Pairs, Searcher, joined, matched
+from reasonbench.corpus.tail import Tail, fit_tail
 from reasonbench.corpus.tokens import new_desk, padded
-from reasonbench.corpus.topics import largest_topics
 
 NEED = 30.0
 """Bits of matching runs that make a unit a candidate, before the background is known."""
@@ -51,8 +51,6 @@ HOLDS = (0.3, 0.6)
 """Share of a unit's tokens in runs by which a record holds it, and of a short unit's."""
 HIT = 0.6
 """Share of the bits that only this unit says from which a pair is a hit, and no chance."""
-RANK = 3
-"""Which of the largest bits of the background is a unit's null."""
 COMMON_FORM = 32
 """Records of the background that hold the tokens of a form, numbers masked, which says nothing."""
 CHAIN_RANK = 1
@@ -61,16 +59,12 @@ SIBLING_RANK = 2
 """Which of the largest bits of the benchmark's other items is a unit's null."""
 FLOOR = 25.0
 """Bits of a null at least."""
-SOFT = 30.0
-"""Bits that every unit needs beyond its null, on top of its own."""
-TOPIC_FLOOR = 20.0
-"""Bits of an item's topic null at least."""
-TOPIC_SOFT = 40.0
-"""Bits that every topic needs beyond its null, on top of its own."""
 SUSPECT = 0.2
 """q-value up to which a pair is worth a look."""
 KEEP = (1e-3, 0.05)
 """Pairs a record that are looked at by chance, at least and at most."""
+KEEP_BLIND = 1e-2
+"""The same at least where the background tells nothing of how much leaked."""
 KEEP_MORE = 4.0
 """How many times the p-value that the sample calls for is looked at."""
 
@@ -92,12 +86,13 @@ class Calibration(NamedTuple):
     """Records of it that hold an item, and are in no count."""
 
 
-def calibrate(items: Sequence[Item], blocks: Sequence[Block]) -> Calibration:
+def calibrate(items: Sequence[Item], blocks: Sequence[Block], known: float = 1.0) -> Calibration:
     """Return the index of ``items`` against a background.
 
     Args:
         items: what is searched for.
         blocks: the background; the same in every process that is to find the same.
+        known: share of what will be searched that the background is; 0: it is another text.
     """
     units = make_units(items)
     distinct = item_tokens(items)
@@ -110,7 +105,7 @@ def calibrate(items: Sequence[Item], blocks: Sequence[Block]) -> Calibration:
     most = sums(bits.follow, units.starts)
     base = np.minimum(NEED, np.where(units.short, NEED_SHARE[1], NEED_SHARE[0]) * most)
     arrays = arrays._replace(need=base.astype(np.float32))
-    arrays, tail = _with_nulls(items, arrays, units, rare, most, blocks, own)
+    arrays, tail = _with_nulls(items, arrays, units, rare, most, blocks, own, known)
     searchable = np.zeros(len(items), np.bool_)
     for seeds in (arrays.words, arrays.shorts):
         searchable[units.items[np.unique(seeds.units)]] = True
@@ -221,50 +216,34 @@ def _with_nulls(
     most: NDArray[np.float32],
     blocks: Sequence[Block],
     siblings: Block,
+    known: float,
 ) -> tuple[Arrays, Tail]:
     """Search the background, and return the index with its null, and the tail."""
     searcher = Searcher(arrays, units.kinds)
     near, _ = searcher.pairs(siblings)
     other = (near.record != units.items[near.unit]) & ~near.exact & ~near.formed
-    null = np.maximum(ranked(near.aligned, near.unit, len(units), other, SIBLING_RANK), FLOOR)
-    found = [searcher.pairs(block) for block in blocks]
-    _forget_common_forms(arrays, items, blocks, [p for p, _ in found])
-    pairs = joined([p for p, _ in found])
-    hit = np.minimum(null, most) + HIT * np.maximum(most - null, 0)
+    least = np.maximum(ranked(near.aligned, near.unit, len(units), other, SIBLING_RANK), FLOOR)
+    searched = [searcher.pairs(block) for block in blocks]
+    found = [pairs for pairs, _ in searched]
+    _forget_common_forms(arrays, items, blocks, found)
+    pairs = joined(found)
+    hit = np.minimum(least, most) + HIT * np.maximum(most - least, 0)
     chance = (pairs.aligned < hit[pairs.unit]) & ~pairs.exact & ~pairs.formed
-    null = np.maximum(null, ranked(pairs.aligned, pairs.unit, len(units), chance, RANK))
     chain = ranked(pairs.chain, pairs.unit, len(units), chance, CHAIN_RANK)
     # a copy of the unit itself always is a candidate
     itself = (near.record == units.items[near.unit]) & near.exact
     copy = ranked(near.chain, near.unit, len(units), itself, 1)
     chain = np.where(copy > 0, np.minimum(chain, copy), chain)
-    scale = np.maximum(most - null, 0) + SOFT
-    topic_null, topic_scale = _topic_null(rare, blocks)
-    arrays = arrays._replace(
-        need=np.maximum(arrays.need, chain).astype(np.float32),
-        null=null.astype(np.float32),
-        scale=scale.astype(np.float32),
-        topic_null=topic_null,
-        topic_scale=topic_scale,
-    )
-    scorer = Searcher(arrays, units.kinds)
-    matches = [scorer.matches(p) for p, _ in found]
-    tokens = sum(int(sizes.sum()) for _, sizes in found)
+    arrays = arrays._replace(need=np.maximum(arrays.need, chain).astype(np.float32))
+    nulls = make_nulls(arrays, (least, most), rare, blocks, found, chance)
+    arrays = nulls.fitted()
+    seen = [matched(arrays, pairs) for pairs in found]
+    tokens = sum(int(sizes.sum()) for _, sizes in searched)
     n_items = max(len(rare.starts) - 1, 1)
-    tail = fit_tail(matches, tokens * n_items)
-    keep = _kept(tail, matches, [sizes for _, sizes in found], n_items)
+    tail = fit_tail(seen, nulls.unseen() if known < 1 else (), known, tokens * n_items)
+    bound = KEEP[0] if known else KEEP_BLIND
+    keep = _kept(tail, seen, [sizes for _, sizes in searched], n_items, bound)
     return arrays, msgspec.structs.replace(tail, keep=keep)
-
-
-def _topic_null(
-    rare: Rare, blocks: Sequence[Block]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the null of each item's topic over all of the background, and its scale."""
-    most = sums(rare.worth, rare.starts)
-    on_it = TOPIC_FLOOR + STRONG / 2 * (np.maximum(most - TOPIC_FLOOR, 0) + TOPIC_SOFT)
-    found = largest_topics(rare, blocks, size=2 * AROUND, hit=on_it, rank=RANK)
-    null = np.maximum(found, TOPIC_FLOOR).astype(np.float32)
-    return null, (np.maximum(most - null, 0) + TOPIC_SOFT).astype(np.float32)
 
 
 def _forget_common_forms(
@@ -292,7 +271,11 @@ def _forget_common_forms(
 
 
 def _kept(
-    tail: Tail, matches: Sequence[Matches], sizes: Sequence[NDArray[np.int32]], n_items: int
+    tail: Tail,
+    matches: Sequence[Matches],
+    sizes: Sequence[NDArray[np.int32]],
+    n_items: int,
+    least: float,
 ) -> float:
     """Return the p-value up to which pairs are looked at: well above what the sample calls for."""
     p = np.sort(
@@ -311,7 +294,7 @@ def _kept(
     n_passed = 1 + np.flatnonzero(p * n_tests <= SUSPECT * np.arange(1, p.size + 1)).max(initial=-1)
     # not the largest p that passed: a small sample may hold none that is near the bar
     wanted = KEEP_MORE * SUSPECT * float(n_passed) / n_tests * n_items
-    return min(max(wanted, KEEP[0]), KEEP[1]) / n_items
+    return min(max(wanted, least), KEEP[1]) / n_items
 
 
 def item_block(items: Sequence[Item]) -> Block:
@@ -324,34 +307,3 @@ def item_block(items: Sequence[Item]) -> Block:
     starts = np.concatenate([np.zeros(1, np.int64), ends])[: len(texts)]
     rows = np.arange(len(texts), dtype=np.int64)
     return Block("items", data, starts, ends, rows, escaped=False, n_bytes=int(data.size))
-
-
-def sums(values: NDArray[np.float32], starts: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return the sum of the values of each unit."""
-    total = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
-    result: NDArray[np.float32] = np.diff(total[starts]).astype(np.float32)
-    return result
-
-
-def ranked(
-    values: NDArray[np.float32],
-    groups: NDArray[np.int32],
-    n_groups: int,
-    wanted: NDArray[np.bool_],
-    rank: int,
-) -> NDArray[np.float32]:
-    """Return the ``rank``-th largest of the wanted values of each group; 0 where there is none."""
-    values, groups = values[wanted], groups[wanted]
-    order = np.lexsort((-values, groups))
-    values, groups = values[order], groups[order]
-    first = np.searchsorted(groups, np.arange(n_groups))
-    at = first + rank - 1
-    held = (
-        (at < values.size)
-        & (groups[np.minimum(at, max(values.size - 1, 0))] == np.arange(n_groups))
-        if values.size
-        else np.zeros(n_groups, np.bool_)
-    )
-    result = np.zeros(n_groups, np.float32)
-    result[held] = values[at[held]]
-    return result

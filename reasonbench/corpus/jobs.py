@@ -6,15 +6,11 @@ done, in any order; what it yields does not depend on which executor it is.
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, wait
-from multiprocessing import forkserver, get_context
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import msgspec
 
-from reasonbench.corpus import saved
 from reasonbench.corpus.blocks import Block
 from reasonbench.corpus.calibrate import Calibration
 from reasonbench.corpus.items import Item
@@ -22,7 +18,6 @@ from reasonbench.corpus.search import Searcher
 from reasonbench.corpus.semantic import Meaning, Reader, Searched
 from reasonbench.corpus.shards import search_blocks
 from reasonbench.corpus.sources_shards import Options, Shard
-from reasonbench.errors import TraceError
 
 Progress = Callable[[int], None]
 """Told the bytes that were searched since it was told last."""
@@ -83,79 +78,6 @@ class ShardSearch:
 
 def _silent(_bytes: int) -> None:
     pass
-
-
-def get_ready() -> None:
-    """Start the process that workers are forked from: it loads the kernels while others work."""
-    get_context("forkserver").set_forkserver_preload(["reasonbench.corpus.warm"])
-    forkserver.ensure_running()
-
-
-def in_processes(workers: int) -> Executor:
-    """Return what searches shards in so many processes, which map the saved index."""
-
-    def execute(
-        job: Job, shards: Mapping[int, Shard], progress: Progress
-    ) -> Iterator[tuple[int, Searched]]:
-        get_ready()
-        context = get_context("forkserver")
-        done = context.Value("q", 0)
-        with TemporaryDirectory(prefix="reasonbench-scan-") as temporary:
-            index = job.folder or Path(temporary)
-            if job.folder is None:
-                saved.save(job.calibration, index)
-            start = index, list(job.items), job.read, job.meaning, done
-            with ProcessPoolExecutor(
-                min(workers, len(shards)), context, _start_worker, start
-            ) as pool:
-                futures = {pool.submit(_work, shard): n for n, shard in shards.items()}
-                try:
-                    yield from _gathered(futures, done, progress)
-                except BaseException:
-                    pool.shutdown(wait=False, cancel_futures=True)
-                    raise
-
-    return execute
-
-
-def _gathered(
-    futures: dict[Future[Searched], int], done: Any, progress: Progress
-) -> Iterator[tuple[int, Searched]]:
-    told, left = 0, set(futures)
-    while left:
-        finished, left = wait(left, timeout=0.25, return_when="FIRST_COMPLETED")
-        for future in finished:
-            yield futures[future], future.result()
-        now = done.value
-        progress(now - told)
-        told = now
-
-
-class _Worker(NamedTuple):
-    search: ShardSearch
-    done: Any
-
-
-_worker: list[_Worker] = []
-
-
-def _start_worker(
-    index: Path, items: list[Item], read: Options, meaning: Meaning | None, done: Any
-) -> None:
-    calibration = saved.load(index)
-    if calibration is None:
-        raise TraceError(f"the scan's index in {index} is gone", hint="start the scan again")
-    _worker.append(_Worker(ShardSearch(Job(calibration, items, read, meaning)), done))
-
-
-def _work(shard: Shard) -> Searched:
-    worker = _worker[0]
-
-    def advance(size: int) -> None:
-        with worker.done.get_lock():
-            worker.done.value += size
-
-    return worker.search.search(shard, advance)
 
 
 def encode(result: Searched) -> bytes:

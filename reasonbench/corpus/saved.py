@@ -1,37 +1,37 @@
-"""A calibrated index as files that every process maps into its memory."""
+"""A calibrated index as one file that every process maps into its memory."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from reasonbench.corpus.calibrate import Calibration
-from reasonbench.corpus.couples import Couples
-from reasonbench.corpus.forms import Forms
-from reasonbench.corpus.hashing import Table
 from reasonbench.corpus.index import Units
-from reasonbench.corpus.probe import Seeds
 from reasonbench.corpus.search import Arrays
 from reasonbench.corpus.tail import Tail
 
-VERSION = 3
-"""Of the files."""
-_PARTS: dict[str, Any] = {
-    "arrays": Arrays, "units": Units, "words": Seeds, "shorts": Seeds, "table": Table,
-    "forms": Forms, "couples": Couples,
-}  # fmt: skip
+VERSION = 4
+"""Of the file."""
+_ALIGNED = 64
+"""Bytes of which each array begins at a multiple."""
 
 
 def save(calibration: Calibration, folder: Path) -> None:
     """Write an index to a folder; ``about.json`` comes last, and makes it whole."""
     folder.mkdir(parents=True, exist_ok=True)
-    _save(calibration.arrays, folder / "arrays")
-    _save(calibration.units, folder / "units")
-    np.save(folder / "searchable.npy", calibration.searchable)
+    places: list[tuple[str, tuple[int, ...], int]] = []
+    with open(folder / "arrays.bin", "wb") as file:
+        for array in _leaves((calibration.arrays, calibration.units, calibration.searchable)):
+            file.write(bytes(-file.tell() % _ALIGNED))
+            places.append((array.dtype.str, array.shape, file.tell()))
+            file.write(np.ascontiguousarray(array).data)
     about = {
         "version": VERSION,
+        "places": places,
         "tail": msgspec.to_builtins(calibration.tail),
         "n_records": calibration.n_records,
         "n_held_out": calibration.n_held_out,
@@ -45,41 +45,36 @@ def load(folder: Path) -> Calibration | None:
     """Return the index in a folder, or None where there is no whole one of this version."""
     try:
         about = json.loads((folder / "about.json").read_text())
-    except (OSError, ValueError):
-        return None
-    if about.get("version") != VERSION:
-        return None
-    try:
+        if about.get("version") != VERSION:
+            return None
+        # copy on write: a read-only array would be another type to the compiler
+        data = np.memmap(folder / "arrays.bin", np.uint8, mode="c")
+        arrays = iter([np.ndarray(shape, dtype, data, at) for dtype, shape, at in about["places"]])
         return Calibration(
-            _load(Arrays, folder / "arrays"),
-            _load(Units, folder / "units"),
+            _filled(Arrays, arrays),
+            _filled(Units, arrays),
             msgspec.convert(about["tail"], Tail),
-            np.load(folder / "searchable.npy"),
+            next(arrays),
             about["n_records"],
             about["n_held_out"],
         )
-    except (OSError, ValueError, EOFError):
+    except (OSError, ValueError, TypeError, LookupError):
         # a machine that lost power keeps names of files whose bytes it has not written
         return None
 
 
-def _save(value: Any, folder: Path) -> None:
-    folder.mkdir(exist_ok=True)
-    for name in value._fields:
-        part = getattr(value, name)
-        if isinstance(part, tuple):
-            _save(part, folder / name)
-        else:
-            np.save(folder / f"{name}.npy", part)
+def _leaves(value: Any) -> Iterator[NDArray[Any]]:
+    """Yield the arrays of tuples of tuples, in their order."""
+    if isinstance(value, tuple):
+        for part in value:
+            yield from _leaves(part)
+    else:
+        yield value
 
 
-def _load(kind: Any, folder: Path) -> Any:
-    return kind(
-        *(
-            _load(_PARTS[name], folder / name)
-            if (folder / name).is_dir()
-            # copy on write: a read-only array would be another type to the compiler
-            else np.load(folder / f"{name}.npy", mmap_mode="c")
-            for name in kind._fields
-        )
-    )
+def _filled(kind: Any, arrays: Iterator[NDArray[Any]]) -> Any:
+    """Return a tuple of tuples of such arrays."""
+    kinds = get_type_hints(kind).values()
+    nested = [isinstance(part, type) and issubclass(part, tuple) for part in kinds]
+    parts = zip(kinds, nested, strict=True)
+    return kind(*[_filled(part, arrays) if more else next(arrays) for part, more in parts])

@@ -33,7 +33,8 @@ from reasonbench.corpus.findings import (
     q_values_of,
 )
 from reasonbench.corpus.items import Item
-from reasonbench.corpus.jobs import Executor, Job, Progress, ShardSearch, in_processes
+from reasonbench.corpus.jobs import Executor, Job, Progress, ShardSearch
+from reasonbench.corpus.processes import Processes
 from reasonbench.corpus.search import Searcher
 from reasonbench.corpus.semantic import Encoder, Meaning, Searched
 from reasonbench.corpus.sources_shards import Options, Shard
@@ -53,7 +54,7 @@ __all__ = [
     "scan",
 ]
 
-VERSION = 2
+VERSION = 3
 """Of the search; another one starts scans anew."""
 SAMPLE_BYTES = 8 * 2**20
 """Bytes of the traces that a scan is calibrated on."""
@@ -105,10 +106,9 @@ def scan(
     decoys = make_decoys(items) if options.decoys is None else list(options.decoys)
     everything = [*items, *decoys]
     work = _Work(shards, items, everything, options, progress)
-    with work.folder():
-        work.get_ready()
+    with work.folder(), work.executor() as executor:
         job = work.prepared()
-        results = work.results(job)
+        results = work.results(job, executor)
     return concluded(
         shards, items, len(decoys), job.calibration, results, most=options.found,
         n_embedded=None if job.meaning is None else job.meaning.n_texts,
@@ -167,11 +167,16 @@ class _Work:
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def get_ready(self) -> None:
-        """Start what the workers are forked from, where there will be some."""
+    @contextlib.contextmanager
+    def executor(self) -> Iterator[Executor | None]:
+        """Start the workers, where there will be some; they get ready while the index is made."""
         options = self._options
-        if options.executor is None and options.workers > 1 and len(self._shards) > 1:
-            jobs.get_ready()
+        workers = min(options.workers, sum(not shard.is_stream for shard in self._shards))
+        if options.executor is not None or workers < 2:
+            yield options.executor
+        else:
+            with Processes(workers, self._items, self._read) as executor:
+                yield executor
 
     def prepared(self) -> Job:
         """Return the job: index and embedded items, from the scan's folder where they are."""
@@ -183,7 +188,7 @@ class _Work:
         if calibration is None or (encoder and meaning is None):
             blocks = self._sample()
             if calibration is None:
-                calibration = calibrate(self._items, blocks)
+                calibration = calibrate(self._items, blocks, self._known_share(blocks))
                 if index is not None:
                     with self._keeping():
                         saved.save(calibration, index)
@@ -193,6 +198,15 @@ class _Work:
                     with self._keeping():
                         meaning.save(kept)
         return Job(calibration, self._items, self._read, meaning, index)
+
+    def _known_share(self, blocks: Sequence[Block]) -> float:
+        """Return the share of the traces that the background is."""
+        if self._options.background:
+            return 0.0
+        if self._whole:
+            return 1.0
+        size = sum(shard.size for shard in self._shards)
+        return min(sum(block.n_bytes for block in blocks) / size, 1.0) if size else 0.0
 
     def _meaning(
         self, encoder: Encoder, calibration: Calibration, blocks: Sequence[Block]
@@ -214,6 +228,7 @@ class _Work:
         count = min(SAMPLE_SHARDS, len(wanted))
         numbers = sorted({i * len(wanted) // count for i in range(count)}) if count else []
         blocks: list[Block] = []
+        self._whole = len(numbers) == len(wanted)
         for number in numbers:
             shard = wanted[number]
             read = self._read._replace(block_bytes=SAMPLE_BYTES // 8)
@@ -223,6 +238,7 @@ class _Work:
                 part.append(block)
                 size += block.n_bytes
                 if size >= SAMPLE_BYTES // len(numbers):
+                    self._whole = False
                     break
             if shard.is_stream and not self._options.background:
                 self._streams[number] = part, reading
@@ -231,7 +247,7 @@ class _Work:
             blocks.extend(part)
         return blocks
 
-    def results(self, job: Job) -> list[Searched]:
+    def results(self, job: Job, executor: Executor | None) -> list[Searched]:
         """Return what came of every shard."""
         results: dict[int, Searched] = {}
         for number in range(len(self._shards)):
@@ -241,9 +257,6 @@ class _Work:
                 self._progress(self._shards[number].size)
         owed = {n: shard for n, shard in enumerate(self._shards) if n not in results}
         sent = {n: shard for n, shard in owed.items() if not shard.is_stream}
-        executor = self._options.executor
-        if executor is None and self._options.workers > 1 and len(sent) > 1:
-            executor = in_processes(self._options.workers)
         if executor is not None and sent:
             for number, result in executor(job, sent, self._progress):
                 self._keep(number, result)

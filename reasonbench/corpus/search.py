@@ -174,28 +174,32 @@ class Searcher:
 
     def matches(self, pairs: Pairs) -> Matches:
         """Return what the pairs come to for each record and item."""
-        arrays = self.arrays
-        share = (pairs.aligned - arrays.null[pairs.unit]) / arrays.scale[pairs.unit]
-        item = arrays.items[pairs.unit].astype(np.int64)
-        topic = (pairs.shared - arrays.topic_null[item]) / arrays.topic_scale[item]
-        order = np.lexsort((pairs.unit, -share, item, pairs.record))
-        key = pairs.record[order].astype(np.int64) * (int(arrays.topic_null.size) + 1) + item[order]
-        _, first = np.unique(key, return_index=True)
-        if first.size == 0:
-            none = np.zeros(0, np.int64)
-            return Matches(none, none, none, np.zeros(0), np.zeros(0))
-        about = np.maximum.reduceat(topic[order], first)
-        score = np.maximum(share[order][first] + TOPIC * about, about)
-        form = np.where(pairs.formed, arrays.forms.bits[pairs.unit], 0.0)
-        whole = np.where(pairs.exact, arrays.whole[pairs.unit], form)[order]
-        best = order[first]
-        return Matches(
-            pairs.record[best].astype(np.int64),
-            item[best],
-            pairs.unit[best].astype(np.int64),
-            score.astype(np.float64),
-            np.maximum.reduceat(whole, first).astype(np.float64),
-        )
+        return matched(self.arrays, pairs)
+
+
+def matched(arrays: Arrays, pairs: Pairs) -> Matches:
+    """Return what the pairs come to for each record and item."""
+    share = (pairs.aligned - arrays.null[pairs.unit]) / arrays.scale[pairs.unit]
+    item = arrays.items[pairs.unit].astype(np.int64)
+    topic = (pairs.shared - arrays.topic_null[item]) / arrays.topic_scale[item]
+    order = np.lexsort((pairs.unit, -share, item, pairs.record))
+    key = pairs.record[order].astype(np.int64) * (int(arrays.topic_null.size) + 1) + item[order]
+    _, first = np.unique(key, return_index=True)
+    if first.size == 0:
+        none = np.zeros(0, np.int64)
+        return Matches(none, none, none, np.zeros(0), np.zeros(0))
+    about = np.maximum.reduceat(topic[order], first)
+    score = np.maximum(share[order][first] + TOPIC * about, about)
+    form = np.where(pairs.formed, arrays.forms.bits[pairs.unit], 0.0)
+    whole = np.where(pairs.exact, arrays.whole[pairs.unit], form)[order]
+    best = order[first]
+    return Matches(
+        pairs.record[best].astype(np.int64),
+        item[best],
+        pairs.unit[best].astype(np.int64),
+        score.astype(np.float64),
+        np.maximum.reduceat(whole, first).astype(np.float64),
+    )
 
 
 def first_of(pairs: Pairs, count: int) -> Pairs:

@@ -39,7 +39,9 @@ def compiled(function: F) -> F:
     options: Any = {"nogil": True, "error_model": "numpy", "boundscheck": False, "_nrt": False}
     try:
         decorated: Any = numba.njit(cache=True, **options)(function)
-        decorated._cache._cache_file._source_stamp = _sources()
+        kept = decorated._cache._cache_file
+        # not in the stamp: that lies behind what may name a class which is no longer there
+        kept._source_stamp, kept._version = "", f"{kept._version} {_sources()}"
     except (RuntimeError, AttributeError):
         # no folder to keep it in, or another numba inside: compiled anew in each process
         decorated = numba.njit(**options)(function)

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from reasonbench.corpus.blocks import Account, Block, by_document, first_rows
 from reasonbench.corpus.fields import Field, Role, Selection
 from reasonbench.corpus.sources_reading import Reading
-from reasonbench.corpus.sources_shards import RANGE_BYTES, Options, Shard
+from reasonbench.corpus.sources_shards import LEAST_RANGE, MOST_RANGE, RANGES, Options, Shard
 from reasonbench.corpus.sources_streams import is_packed, read_head
 from reasonbench.errors import TraceError
 
@@ -53,7 +53,7 @@ _JSON_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{")
 
 
 def expand(
-    names: Sequence[str], *, strict: bool = False, range_bytes: int = RANGE_BYTES
+    names: Sequence[str], *, strict: bool = False, range_bytes: int | None = None
 ) -> list[Shard]:
     """Return the shards of all names, in their order; a file that is named twice is read once.
 
@@ -128,7 +128,7 @@ def _is_trace_file(name: str) -> bool:
     return not name.startswith(".") and name.endswith(SUFFIXES)
 
 
-def _shards(path: str, strict: bool, range_bytes: int) -> Iterator[Shard]:
+def _shards(path: str, strict: bool, range_bytes: int | None) -> Iterator[Shard]:
     if path == STANDARD_INPUT:
         yield Shard("stream", "standard input", path, 0)
         return
@@ -150,7 +150,7 @@ def _shards(path: str, strict: bool, range_bytes: int) -> Iterator[Shard]:
     yield from _parts(whole, head, range_bytes)
 
 
-def _parts(whole: Shard, head: bytes, range_bytes: int) -> Iterator[Shard]:
+def _parts(whole: Shard, head: bytes, range_bytes: int | None) -> Iterator[Shard]:
     """Yield the shards of one regular file, told by its first bytes."""
     path, size = whole.path, whole.size
     if head.startswith(_PARQUET_MAGIC) or path.endswith(".parquet"):
@@ -162,8 +162,9 @@ def _parts(whole: Shard, head: bytes, range_bytes: int) -> Iterator[Shard]:
     elif is_packed(head):
         yield whole
     elif path.endswith(SUFFIXES) or _JSON_START.match(head):
-        for begin in range(0, max(size, 1), range_bytes):
-            end = min(begin + range_bytes, size)
+        step = range_bytes or min(max(size // RANGES, LEAST_RANGE), MOST_RANGE)
+        for begin in range(0, max(size, 1), step):
+            end = min(begin + step, size)
             yield _as(whole, "lines", begin, end, end - begin)
     else:
         is_array = head.lstrip().startswith(b"[")

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 
 BLOCK_BYTES = 2**20
 """Bytes of a block, unless one record is longer."""
-RANGE_BYTES = 64 * 2**20
+LEAST_RANGE, MOST_RANGE = 8 * 2**20, 64 * 2**20
 """Bytes of a plain file in one shard."""
+RANGES = 32
+"""Into which a file is cut, within these bounds: workers end together that have many."""
 
 
 class Options(NamedTuple):

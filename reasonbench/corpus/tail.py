@@ -1,7 +1,7 @@
 """How the scores of chance fall off: an exponential tail, fitted where hits are rare."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import msgspec
 import numpy as np
@@ -13,9 +13,9 @@ TAIL_FROM, TAIL_TO = 0.05, 0.2
 """Scores between which the tail is fitted."""
 STRONG = 0.6
 """Score from which a record is left out of the fit, being a hit of something."""
-TAIL_SCALE = 0.065
+TAIL_SCALE = 0.095
 """Scale of the tail found on other traces."""
-TAIL_WEIGHT = 30.0
+TAIL_WEIGHT = 200.0
 """Pairs that this is worth."""
 
 
@@ -43,32 +43,45 @@ class Tail(msgspec.Struct, frozen=True, kw_only=True):
         return np.where(score < TAIL_FROM, 1.0, np.clip(-np.expm1(-expected), 1e-300, 1.0))
 
 
-def fit_tail(matches: Sequence[Matches], exposure: int) -> Tail:
+def fit_tail(
+    seen: Iterable[Matches], unseen: Iterable[Matches], known: float, exposure: int
+) -> Tail:
     """Fit the tail to the scores of a background.
 
     Args:
-        matches: of each block.
+        seen: of each block, with nulls that its records are among.
+        unseen: the same with nulls that they are not among.
+        known: share of what will be searched that the background is.
         exposure: tokens times items.
     """
+    n, total = 0.0, 0.0
+    for matches, weight in ((seen, known), (unseen, 1 - known)):
+        within = _within(matches)
+        n += weight * within.size
+        total += weight * float(within.sum())
+    scale = _truncated_scale(n, total, TAIL_TO - TAIL_FROM)
+    inside = -math.expm1(-(TAIL_TO - TAIL_FROM) / scale)
+    rate = (n + 1.0) / inside / max(exposure, 1)
+    return Tail(rate=rate, scale=scale, n_pairs=round(n), keep=0.0)
+
+
+def _within(matches: Iterable[Matches]) -> NDArray[np.float64]:
+    """Return by how much scores lie above ``TAIL_FROM`` and not above ``TAIL_TO``."""
     scores = [np.zeros(0)]
     for found in matches:
         strong = np.unique(found.record[(found.score >= STRONG) | (found.whole > 0)])
         scores.append(found.score[~np.isin(found.record, strong)])
     score = np.concatenate(scores)
-    within = score[(score >= TAIL_FROM) & (score < TAIL_TO)] - TAIL_FROM
-    scale = _truncated_scale(within, TAIL_TO - TAIL_FROM)
-    inside = -math.expm1(-(TAIL_TO - TAIL_FROM) / scale)
-    rate = (within.size + 1.0) / inside / max(exposure, 1)
-    return Tail(rate=rate, scale=scale, n_pairs=int(within.size), keep=0.0)
+    return score[(score >= TAIL_FROM) & (score < TAIL_TO)] - TAIL_FROM
 
 
-def _truncated_scale(excess: NDArray[np.float64], width: float) -> float:
+def _truncated_scale(n: float, total: float, width: float) -> float:
     """Return the most likely scale of an exponential that was seen below ``width`` only."""
 
     def mean(scale: float) -> float:
         return scale - width / math.expm1(width / scale)
 
-    wanted = (float(excess.sum()) + TAIL_WEIGHT * mean(TAIL_SCALE)) / (excess.size + TAIL_WEIGHT)
+    wanted = (total + TAIL_WEIGHT * mean(TAIL_SCALE)) / (n + TAIL_WEIGHT)
     low, high = 0.01, 0.3
     if wanted >= mean(high):
         return high

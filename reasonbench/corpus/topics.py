@@ -38,40 +38,50 @@ class _Sums(NamedTuple):
     best: NDArray[np.float32]
     """Most bits of each item in a stretch of the record."""
     tops: NDArray[np.float32]
-    """Most bits of each item in different records, the largest first."""
+    """Most bits of each item in different records of each part of the background, in order."""
 
 
 def largest_topics(
-    rare: Rare, blocks: Sequence[Block], *, size: int, hit: NDArray[np.float32], rank: int
+    rare: Rare,
+    blocks: Sequence[Block],
+    folds: Sequence[NDArray[np.int64]],
+    *,
+    size: int,
+    hit: NDArray[np.float32],
+    rank: int,
 ) -> NDArray[np.float32]:
-    """Return the ``rank``-th largest bits of each item's rare tokens in records of a background.
+    """Return the largest bits of each item's rare tokens in records of a background.
 
     Args:
         rare: of the items.
         blocks: the background.
+        folds: the stretch of it that every record of each block is in, from 0 on.
         size: tokens of a stretch; the next one begins half as many further.
         hit: bits from which a record is on the item, and no chance.
-        rank: which.
+        rank: how many.
+
+    Returns:
+        By stretch, item and rank.
     """
     places = _places(rare)
     n_items = rare.starts.size - 1
+    n_folds = 1 + max((int(fold.max(initial=0)) for fold in folds), default=0)
     sums = _Sums(
         np.full(places.items.size, -1, np.int64),
         np.full(n_items, -1, np.int64),
         np.zeros(n_items, np.float32),
         np.zeros(n_items, np.int32),
         np.zeros(n_items, np.float32),
-        np.zeros((n_items, rank), np.float32),
+        np.zeros((n_folds, n_items, rank), np.float32),
     )
     stretch = 0
-    for block in blocks:
+    for block, fold in zip(blocks, folds, strict=True):
         desk = new_desk(int((block.ends - block.starts).max(initial=0)))
         stretch = _search(
             block.data, block.starts, block.ends, block.escaped, desk, places, size, hit, stretch,
-            sums,
+            fold, sums,
         )  # fmt: skip
-    result: NDArray[np.float32] = sums.tops[:, rank - 1].copy()
-    return result
+    return sums.tops
 
 
 def _places(rare: Rare) -> _Places:
@@ -98,6 +108,7 @@ def _search(
     size: int,
     hit: NDArray[np.float32],
     stretch: int,
+    fold: NDArray[np.int64],
     sums: _Sums,
 ) -> int:
     """Take the topics of a block's records among the largest, and return the next stretch."""
@@ -118,9 +129,10 @@ def _search(
             sums.best[item] = 0.0
             if value >= hit[item]:
                 continue
-            for k in range(sums.tops.shape[1]):
-                if value > sums.tops[item, k]:
-                    value, sums.tops[item, k] = sums.tops[item, k], value
+            part = fold[record]
+            for k in range(sums.tops.shape[2]):
+                if value > sums.tops[part, item, k]:
+                    value, sums.tops[part, item, k] = sums.tops[part, item, k], value
     return stretch
 
 

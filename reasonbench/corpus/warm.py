@@ -4,9 +4,12 @@ A process that imports this alone takes about a second for it, while the index i
 """
 
 import contextlib
+import gc
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import numpy as np
 
 from reasonbench.corpus import sources
 from reasonbench.corpus.calibrate import calibrate
@@ -33,3 +36,9 @@ def _load() -> None:
 # What cannot be loaded beforehand is loaded when it is used.
 with contextlib.suppress(Exception):
     _load()
+# glibc gives back to the system, and asks for again at every block, what is larger than the
+# largest array that was freed so far
+np.empty(24 * 2**20, np.uint8)
+# what is here stays, and a worker that looked for garbage in it would copy all its pages
+gc.collect()
+gc.freeze()

@@ -75,7 +75,7 @@ def expected(text, pairs):
 def _compiled():
     """Compile first: Hypothesis wants every example to be quick."""
     matched([list(WORDS)], [{WORDS[:2]}])
-    largest([["ant"]], [{"ant": 3}], size=2, hit=[99.0], rank=1)
+    largest([["ant"]], [{"ant": 3}], size=2, hit=[99.0], rank=1, folds=[0])
 
 
 @given(st.lists(TEXTS, max_size=3), ITEMS)
@@ -93,8 +93,8 @@ def test_what_stands_before_a_stretch_changes_nothing(before, text, items):
     assert matched([far + text], items) == matched([["other", *text]], items)
 
 
-def largest(texts, items, size, hit, rank):
-    """Return the null of items, given as the worth of their words."""
+def largest(texts, items, size, hit, rank, folds):
+    """Return the largest topics by part and item, given as the worth of their words."""
     lines = [" ".join(text).encode() for text in texts]
     ends = np.cumsum([0, *(len(line) for line in lines)]).astype(np.int64)
     data = padded(b"".join(lines))
@@ -108,8 +108,9 @@ def largest(texts, items, size, hit, rank):
         np.array([key for key, _ in flat], np.uint64),
         np.array([worth for _, worth in flat], np.float32),
     )
+    parts = [np.array(folds, np.int64)]
     return largest_topics(
-        rare, [block], size=size, hit=np.array(hit, np.float32), rank=rank
+        rare, [block], parts, size=size, hit=np.array(hit, np.float32), rank=rank
     ).tolist()
 
 
@@ -123,15 +124,19 @@ def largest(texts, items, size, hit, rank):
     st.sampled_from([2, 4, 20]),
     st.integers(5, 40),
     st.integers(1, 3),
+    st.data(),
 )
-def test_largest_topics_are_those_of_plain_python(texts, items, size, hit, rank):
-    wanted = []
-    for own in items:
+def test_largest_topics_of_each_part_are_those_of_plain_python(texts, items, size, hit, rank, data):
+    folds = data.draw(st.lists(st.integers(0, 2), min_size=len(texts), max_size=len(texts)))
+    wanted = [[[] for _ in items] for _ in range(max(folds, default=0) + 1)]
+    for number, own in enumerate(items):
         best = []
         for text in texts:
             ends = range(size, max(len(text) + size // 2, size + 1), size // 2)
             parts = [text[end - size : end] for end in ends]
             best.append(max(sum(own.get(word, 0) for word in set(part)) for part in parts))
-        chance = sorted((value for value in best if value < hit), reverse=True)
-        wanted.append(([*chance, 0, 0, 0])[rank - 1])
-    assert largest(texts, items, size, [hit] * len(items), rank) == wanted
+        for part, of_items in enumerate(wanted):
+            chance = [value for value, f in zip(best, folds, strict=True) if f == part]
+            chance = sorted((value for value in chance if value < hit), reverse=True)
+            of_items[number] = [*chance, 0, 0, 0][:rank]
+    assert largest(texts, items, size, [hit] * len(items), rank, folds) == wanted

@@ -217,7 +217,7 @@ def test_damaged_state_is_made_again(leak, traces, tmp_path):
     folder = cut_short(shards, leak.items, tmp_path / "state")
     kept = sorted(folder.glob("*.msgpack"))
     kept[0].write_bytes(kept[0].read_bytes()[:-5])
-    (folder / "index" / "arrays" / "need.npy").write_bytes(b"")
+    (folder / "index" / "arrays.bin").write_bytes(b"")
     owed = []
     options = ScanOptions(state=tmp_path / "state", executor=recording(owed))
     assert scan(shards, leak.items, options) == scan(shards, leak.items)

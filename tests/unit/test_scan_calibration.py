@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scan_world import World, write_jsonl
 
-from reasonbench.corpus.calibrate import FLOOR, TOPIC_FLOOR, calibrate, item_block
+from reasonbench.corpus.calibrate import FLOOR, calibrate, item_block
+from reasonbench.corpus.nulls import SOFT, TOPIC_FLOOR, TOPIC_SOFT, Nulls
 from reasonbench.corpus.scan import scan
-from reasonbench.corpus.search import Matches, Searcher
+from reasonbench.corpus.search import Matches, Searcher, matched, new_pairs
 from reasonbench.corpus.sources import expand
 from reasonbench.corpus.tail import TAIL_FROM, TAIL_SCALE, TAIL_TO, Tail, fit_tail
 
@@ -23,7 +24,7 @@ def test_the_tail_finds_the_scale_and_rate_of_chance(scale):
     numbers = np.random.default_rng(int(scale * 1000))
     n, exposure = 40_000, 10**9
     scores = numbers.exponential(scale, n) + TAIL_FROM
-    tail = fit_tail([matches_of(scores)], exposure)
+    tail = fit_tail([matches_of(scores)], [], 1, exposure)
     assert tail.scale == pytest.approx(scale, rel=0.05)
     assert tail.rate == pytest.approx(n / exposure, rel=0.05)
     assert tail.n_pairs == ((scores >= TAIL_FROM) & (scores < TAIL_TO)).sum()
@@ -40,12 +41,22 @@ def test_hits_are_not_taken_for_chance():
     scores = np.random.default_rng(1).exponential(0.05, 2000) + TAIL_FROM
     hits = np.concatenate([scores, np.full(300, 0.9), np.full(200, 0.15)])
     whole = np.concatenate([np.zeros(2300), np.full(200, 80.0)])
-    alone = fit_tail([matches_of(scores[scores < 0.6])], 10**8)
-    assert fit_tail([matches_of(hits, whole)], 10**8) == alone
+    alone = fit_tail([matches_of(scores[scores < 0.6])], [], 1, 10**8)
+    assert fit_tail([matches_of(hits, whole)], [], 1, 10**8) == alone
+
+
+@pytest.mark.parametrize("known", [0, 0.25, 1])
+def test_the_tail_is_that_of_seen_and_unseen_text_by_their_shares(known):
+    numbers = np.random.default_rng(3)
+    seen, unseen = (numbers.exponential(0.07, n) + TAIL_FROM for n in (10_000, 40_000))
+    tail = fit_tail([matches_of(seen)], [matches_of(unseen)], known, 10**9)
+    n = known * 10_000 + (1 - known) * 40_000
+    assert tail.rate == pytest.approx(n / 10**9, rel=0.05)
+    assert tail.scale == pytest.approx(0.07, rel=0.05)
 
 
 def test_without_a_background_the_tail_is_that_of_other_traces():
-    tail = fit_tail([], 0)
+    tail = fit_tail([], [], 1, 0)
     assert tail.scale == pytest.approx(TAIL_SCALE, rel=1e-6)
     assert tail.n_pairs == 0
     assert tail.rate > 0
@@ -97,6 +108,45 @@ def test_the_null_of_a_unit_is_what_the_third_best_record_of_the_background_come
     assert np.allclose(base.arrays.null[others], raised.arrays.null[others], atol=2.0)
 
 
+def nulls_of(values, folds):
+    """Return nulls of one unit that comes to these bits, one after another."""
+    arrays = calibrate(World(17).items(1), []).arrays
+    pairs = new_pairs(len(values))
+    pairs.record[:], pairs.aligned[:] = np.arange(len(values)), values
+    pairs.shared[:] = TOPIC_FLOOR
+    n = arrays.null.size
+    return Nulls(
+        arrays, np.full(n, FLOOR, np.float32), np.full(n, 300, np.float32),
+        np.full(1, 100, np.float32), [pairs], np.ones(len(values), np.bool_),
+        [np.array(folds, np.int64)], np.zeros((max(folds) + 1, 1, 3), np.float32),
+    )  # fmt: skip
+
+
+def test_what_stands_side_by_side_is_no_chance_that_the_rest_of_the_traces_knows():
+    values = [90, 100, 95, 92, 40, 60, 50]
+    nulls = nulls_of(values, [2, 2, 2, 2, 3, 4, 5])
+    assert nulls.fitted().null[0] == 92
+    assert nulls.fitted(without=2).null[0] == 40
+    assert nulls.fitted(without=5).null[0] == 92
+    seen = matched(nulls.fitted(), nulls.pairs[0])
+    assert seen.score.max() < 0.05
+    unseen = {int(m.record[i]): m.score[i] for m in nulls.unseen() for i in range(len(m.record))}
+    scale = 300 - 40 + SOFT
+    wanted = [(value - 40) / scale for value in values[:4]]
+    assert [unseen[row] for row in range(4)] == pytest.approx(wanted)
+    assert [unseen[row] for row in (4, 5, 6)] == [0, 0, 0]
+
+
+def test_a_topic_that_one_stretch_knows_is_none_to_the_others():
+    nulls = nulls_of([0, 0], [0, 1])
+    nulls.topics[0, 0] = 70, 60, 50
+    nulls.topics[1, 0] = 55, 30, 0
+    assert nulls.fitted().topic_null[0] == 55
+    assert nulls.fitted(without=0).topic_null[0] == TOPIC_FLOOR
+    assert nulls.fitted(without=1).topic_null[0] == 50
+    assert nulls.fitted(without=1).topic_scale[0] == 100 - 50 + TOPIC_SOFT
+
+
 def test_nulls_and_topics_have_a_floor_and_scales_are_more_than_nothing(tmp_path):
     world = World(7)
     arrays = calibrate(world.items(20), blocks_of(tmp_path, world.records(100))).arrays
@@ -142,8 +192,16 @@ def test_an_item_that_leaked_does_not_become_common_by_that(tmp_path):
     assert leaked.arrays.follow[mine].sum() > 0.95 * clean.arrays.follow[mine].sum()
 
 
-def test_the_background_may_hold_nothing(tmp_path):
-    calibration = calibrate(World().items(5), [])
+@pytest.mark.parametrize("n", [1, 2, 7])
+def test_a_background_may_be_a_few_records(tmp_path, n):
+    records = World(3).records(n)
+    calibration = calibrate(World().items(5), blocks_of(tmp_path, records), 0.0)
+    assert calibration.n_records == n
+
+
+@pytest.mark.parametrize("known", [0.0, 1.0])
+def test_the_background_may_hold_nothing(known):
+    calibration = calibrate(World().items(5), [], known)
     assert calibration.searchable.all()
     assert (calibration.n_records, calibration.n_held_out) == (0, 0)
 
