@@ -11,7 +11,7 @@ import shutil
 import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from multiprocessing import forkserver, get_context
@@ -40,23 +40,28 @@ class Processes:
     def __init__(self, workers: int, items: Sequence[Item], read: Options) -> None:
         context = get_context("forkserver")
         context.set_forkserver_preload(["reasonbench.corpus.warm"])
-        forkserver.ensure_running()
-        self._folder = Path(mkdtemp(prefix="reasonbench-scan-"))
-        self._done = context.Value("q", 0)
-        # a pipe that nothing is written to: its end tells a process that this one is gone
-        there, self._here = context.Pipe(duplex=False)
-        self._all_there = context.Event()
+        try:
+            forkserver.ensure_running()
+            self._folder = Path(mkdtemp(prefix="reasonbench-scan-"))
+            self._done = context.Value("q", 0)
+            # a pipe that nothing is written to: its end tells a process that this one is gone
+            there, self._here = context.Pipe(duplex=False)
+            self._all_there = context.Event()
+        except OSError as error:
+            raise _not_started(error) from error
         shared = there, self._folder, self._done, self._all_there, list(items), read
         self._pool = ProcessPoolExecutor(workers, context, _start, shared)
+        self._failure: Exception | None = None
         # Forking waits until the warm process is warm, and the index need not wait for it.
-        starter = ThreadPoolExecutor(1)
-        self._started = starter.submit(self._fork, workers)
-        starter.shutdown(wait=False)
+        self._starter = threading.Thread(target=self._fork, args=(workers,), daemon=True)
+        self._starter.start()
 
     def _fork(self, workers: int) -> None:
         try:
             for _ in range(workers):  # the pool starts one wherever none is idle
                 self._pool.submit(_meet)
+        except (OSError, RuntimeError) as error:  # no process to be had, or the pool was closed
+            self._failure = error
         finally:
             self._all_there.set()
 
@@ -64,10 +69,10 @@ class Processes:
         return self
 
     def __exit__(self, kind: object, *_rest: object) -> None:
-        if kind is not None:
+        if kind is None:
+            self._starter.join()
+        else:
             self._here.close()  # what they are at is not wanted any more
-        with contextlib.suppress(Exception):
-            self._started.result()
         self._pool.shutdown(cancel_futures=True)
         self._here.close()
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -90,8 +95,10 @@ class Processes:
                 f"the index cannot be kept in {self._folder}: {error.strerror or error}",
                 hint="free space there, or name another folder in TMPDIR",
             ) from error
+        self._starter.join()
+        if isinstance(self._failure, OSError):
+            raise _not_started(self._failure) from self._failure
         try:
-            self._started.result()
             yield from self._gathered(shards, progress)
         except BrokenProcessPool as error:
             raise TraceError(
@@ -115,6 +122,13 @@ class Processes:
             now = self._done.value
             progress(now - told)
             told = now
+
+
+def _not_started(error: OSError) -> TraceError:
+    return TraceError(
+        f"the processes of the scan cannot be started: {error.strerror or error}",
+        hint="take --workers 1, or free processes, memory or space in TMPDIR",
+    )
 
 
 def _put(

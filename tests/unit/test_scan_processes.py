@@ -4,13 +4,16 @@ import os
 import signal
 import subprocess
 import sys
+from multiprocessing import forkserver
 from pathlib import Path
 
 import psutil
 import pytest
 from scan_world import World, write_items, write_jsonl
 
+from reasonbench.corpus.scan import ScanOptions, scan
 from reasonbench.corpus.sources import expand
+from reasonbench.errors import TraceError
 
 SLOW = """
 import sys
@@ -98,6 +101,41 @@ def test_one_that_is_killed_is_told_in_a_sentence(scanning):
     assert said.splitlines()[-1].startswith("TraceError a process of the scan was killed")
     assert ended(children)
     assert folders(place) == []
+
+
+def test_a_system_that_has_no_process_to_give_is_told_in_a_sentence(tmp_path, monkeypatch):
+    def refuse(*_args):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    world = World(4)
+    path = write_jsonl(tmp_path / "traces.jsonl", world.records(20))
+    shards = expand([str(path)], range_bytes=10_000)
+    assert len(shards) > 1
+    monkeypatch.setattr(forkserver, "connect_to_new_process", refuse)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    with pytest.raises(TraceError, match="cannot be started: Resource temporarily") as error:
+        scan(shards, world.items(5), ScanOptions(workers=2))
+    assert "--workers 1" in error.value.hint
+    assert folders(tmp_path) == []
+
+
+def test_a_folder_for_temporary_files_that_is_full_is_told_in_a_sentence(tmp_path, monkeypatch):
+    world = World(4)
+    path = write_jsonl(tmp_path / "traces.jsonl", world.records(20))
+    shards = expand([str(path)], range_bytes=10_000)
+
+    def refuse(*_args, **_named):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("reasonbench.corpus.processes.mkdtemp", refuse)
+        with pytest.raises(TraceError, match="cannot be started: No space left"):
+            scan(shards, world.items(5), ScanOptions(workers=2))
+    monkeypatch.setattr("reasonbench.corpus.saved.save", refuse)
+    with pytest.raises(TraceError, match="index cannot be kept in .*: No space left") as error:
+        scan(shards, world.items(5), ScanOptions(workers=2))
+    assert "TMPDIR" in error.value.hint
 
 
 @pytest.mark.parametrize(
