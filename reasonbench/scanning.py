@@ -100,6 +100,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Items of which one phrase stands in several records and nothing more anywhere."""
     n_decoys: int
     """Items searched for that cannot be there."""
+    n_decoys_found: int
+    """Those that would be findings all the same."""
     false_positive_rate_short: float
     """Share of short records in which as many decoys would be found."""
     false_positive_rate_long: float
@@ -289,6 +291,7 @@ def summary_of(result: ScanResult) -> Summary:
             for i, text, n in result.phrases
         ),
         n_decoys=rates.n_decoys,
+        n_decoys_found=rates.n_different,
         false_positive_rate_short=rates.false_short,
         false_positive_rate_long=rates.false_long,
         n_short=rates.n_short,

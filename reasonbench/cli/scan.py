@@ -263,8 +263,9 @@ def _say(numbers: "Summary") -> None:
         say(f"not checked: {numbers.n_unsearchable:,} items are too short to be searched for")
     if numbers.n_decoys:
         rate = numbers.false_discovery_rate
+        of_which = f", of which {numbers.n_decoys_found:,} found" if numbers.n_decoys_found else ""
         say(
-            f"measured on {numbers.n_decoys:,} decoys: false positives in "
+            f"measured on {numbers.n_decoys:,} decoys{of_which}: false positives in "
             f"{numbers.false_positive_rate_short:.2%} of {numbers.n_short:,} short and "
             f"{numbers.false_positive_rate_long:.2%} of {numbers.n_long:,} long records"
             + ("" if rate is None else f"; about {rate:.1%} of the findings are false")

@@ -65,6 +65,8 @@ class Rates(NamedTuple):
     """The same for them."""
     false_share: float | None
     """Share of false ones among the findings, estimated from decoys; None without decoys."""
+    n_different: int = 0
+    """Decoys that were found; one that resembles a repeated record is found as often as that."""
 
 
 @dataclass(slots=True)
@@ -243,6 +245,7 @@ class _Measured(NamedTuple):
             self.n_long,
             scale * long / max(self.n_long, 1),
             share,
+            len({hit.item for hit in passed if isinstance(hit, Hit)}),
         )
 
 

@@ -294,10 +294,22 @@ def test_a_decoy_that_stands_there_is_counted_as_a_false_positive(leak, tmp_path
     result = scan(shards, leak.items, ScanOptions(decoys=tuple(decoys)))
     assert found(result) == leak.expected()
     rates = result.rates
-    assert (rates.n_decoys, rates.n_found) == (20, 6)
+    assert (rates.n_decoys, rates.n_found, rates.n_different) == (20, 6, 6)
     assert rates.false_short == pytest.approx(60 / 20 * 4 / rates.n_short)
     assert rates.false_long == pytest.approx(60 / 20 * 2 / rates.n_long)
     assert rates.false_share == pytest.approx(60 / 20 * 6 / 30)
+
+
+def test_one_decoy_in_many_records_is_told_as_one(leak, tmp_path):
+    world = World(99)
+    decoys = [world.item(f"d{i}")._replace(benchmark="decoy") for i in range(20)]
+    records = [dict(record) for record in leak.records]
+    free = sorted(set(range(len(records))) - {p.row for p in leak.planted})[:5]
+    for row in free:
+        world.plant(records[row], decoys[3], "verbatim")
+    shards = shards_of(write_jsonl(tmp_path / "traces.jsonl", records))
+    rates = scan(shards, leak.items, ScanOptions(decoys=tuple(decoys))).rates
+    assert (rates.n_found, rates.n_different) == (5, 1)
 
 
 def test_without_decoys_no_rate_is_told(leak, traces):

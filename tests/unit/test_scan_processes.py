@@ -133,7 +133,7 @@ def test_a_folder_for_temporary_files_that_is_full_is_told_in_a_sentence(tmp_pat
         with pytest.raises(TraceError, match="cannot be started: No space left"):
             scan(shards, world.items(5), ScanOptions(workers=2))
     monkeypatch.setattr("reasonbench.corpus.saved.save", refuse)
-    with pytest.raises(TraceError, match="index cannot be kept in .*: No space left") as error:
+    with pytest.raises(TraceError, match=r"index cannot be kept in .*: No space left") as error:
         scan(shards, world.items(5), ScanOptions(workers=2))
     assert "TMPDIR" in error.value.hint
 
