@@ -35,8 +35,9 @@ from reasonbench.corpus.findings import (
 from reasonbench.corpus.items import Item
 from reasonbench.corpus.jobs import Executor, Job, Progress, ShardSearch
 from reasonbench.corpus.processes import Processes
-from reasonbench.corpus.search import Searcher
+from reasonbench.corpus.search import Searcher, search
 from reasonbench.corpus.semantic import Encoder, Meaning, Searched
+from reasonbench.corpus.simd import is_kept
 from reasonbench.corpus.sources_shards import Options, Shard
 from reasonbench.errors import SpecError, TraceError
 from reasonbench.identity import digest
@@ -102,6 +103,8 @@ def scan(
     options = options or ScanOptions()
     if not items:
         raise SpecError("there are no items to search for", hint="name a task or a file of items")
+    if not is_kept(search):
+        options.tell("compiling the search, once on this machine: about 20 s")
     shards = sorted(shards, key=lambda shard: (shard.document, shard.begin, shard.key))
     decoys = make_decoys(items) if options.decoys is None else list(options.decoys)
     everything = [*items, *decoys]
@@ -261,10 +264,10 @@ class _Work:
             for number, result in executor(job, sent, self._progress):
                 self._keep(number, result)
                 results[number] = result
-        search = ShardSearch(job)
+        here = ShardSearch(job)
         for number in (n for n in owed if n not in results):
             first, reading = self._streams.get(number, ([], None))
-            result = search.search(self._shards[number], self._progress, first, reading)
+            result = here.search(self._shards[number], self._progress, first, reading)
             self._keep(number, result)
             results[number] = result
         return [results[number] for number in range(len(self._shards))]

@@ -6,6 +6,7 @@ past ``at`` by its whole width, so arrays are padded (see ``PADDING``).
 """
 
 import hashlib
+import pickle
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -47,6 +48,16 @@ def compiled(function: F) -> F:
         decorated = numba.njit(**options)(function)
     compiled_function: F = decorated
     return compiled_function
+
+
+def is_kept(function: Any) -> bool:
+    """Tell whether machine code of a compiled function is on the disk, of these sources."""
+    try:
+        kept = function._cache._cache_file
+        with open(kept._index_path, "rb") as file:
+            return bool(pickle.load(file) == kept._version)
+    except (AttributeError, OSError, EOFError, ValueError, pickle.UnpicklingError):
+        return False
 
 
 @cache

@@ -152,6 +152,14 @@ def test_the_order_of_the_files_changes_nothing(leak, tmp_path):
     assert rows == set(leak.expected())
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_that_the_search_is_compiled_first_is_said(leak, traces, monkeypatch, kept):
+    monkeypatch.setattr("reasonbench.corpus.scan.is_kept", lambda _function: kept)
+    said = []
+    scan(shards_of(traces), leak.items, ScanOptions(tell=said.append))
+    assert [line.startswith("compiling the search") for line in said] == [True] * (not kept)
+
+
 def test_progress_comes_to_the_bytes_of_the_traces(leak, traces):
     seen = []
     scan(shards_of(traces), leak.items, progress=seen.append)

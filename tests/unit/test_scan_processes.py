@@ -165,7 +165,8 @@ def test_machine_code_that_was_kept_for_other_sources_is_not_looked_into(tmp_pat
             f"class {name}(NamedTuple):\n    values: np.ndarray\n"
             "@simd.compiled\n"
             "def total(it):\n    return it.values.sum()\n"
-            f"print(total({name}(np.arange(4))), sum(total.stats.cache_hits.values()))\n"
+            "kept = simd.is_kept(total)\n"
+            f"print(total({name}(np.arange(4))), sum(total.stats.cache_hits.values()), kept)\n"
         )
         done = subprocess.run(
             [sys.executable, "-B", "-c", "import kernel"],
@@ -174,7 +175,7 @@ def test_machine_code_that_was_kept_for_other_sources_is_not_looked_into(tmp_pat
         assert done.stderr == ""
         return done.stdout.split()
 
-    assert run("Old", "one") == ["6", "0"]
-    assert run("Old", "one") == ["6", "1"]
-    assert run("New", "two") == ["6", "0"]
-    assert run("New", "two") == ["6", "1"]
+    assert run("Old", "one") == ["6", "0", "False"]
+    assert run("Old", "one") == ["6", "1", "True"]
+    assert run("New", "two") == ["6", "0", "False"]
+    assert run("New", "two") == ["6", "1", "True"]
