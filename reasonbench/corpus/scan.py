@@ -8,9 +8,10 @@ which the traces are named.
 """
 
 import contextlib
+import itertools
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -58,9 +59,11 @@ __all__ = [
 VERSION = 3
 """Of the search; another one starts scans anew."""
 SAMPLE_BYTES = 8 * 2**20
-"""Bytes of the traces that a scan is calibrated on."""
-SAMPLE_SHARDS = 8
-"""Shards that they come from at most."""
+"""Bytes of the traces that a scan is calibrated on, unpacked."""
+SAMPLE_BLOCKS = 8
+"""Blocks that these are; they come from as many shards at most."""
+DEEP = 8
+"""Blocks of a packed file that are read for one of them: it cannot be entered in the middle."""
 
 
 class ScanOptions(NamedTuple):
@@ -228,21 +231,16 @@ class _Work:
     def _sample(self) -> list[Block]:
         """Return the background: the first blocks of shards that lie evenly among all."""
         wanted = self._options.background or self._shards
-        count = min(SAMPLE_SHARDS, len(wanted))
+        count = min(SAMPLE_BLOCKS, len(wanted))
         numbers = sorted({i * len(wanted) // count for i in range(count)}) if count else []
+        most = -(-SAMPLE_BLOCKS // max(len(numbers), 1))
         blocks: list[Block] = []
         self._whole = len(numbers) == len(wanted)
         for number in numbers:
             shard = wanted[number]
-            read = self._read._replace(block_bytes=SAMPLE_BYTES // 8)
-            reading = shard.blocks(read)
-            part, size = [], 0
-            for block in reading:
-                part.append(block)
-                size += block.n_bytes
-                if size >= SAMPLE_BYTES // len(numbers):
-                    self._whole = False
-                    break
+            reading = shard.blocks(self._read._replace(block_bytes=SAMPLE_BYTES // SAMPLE_BLOCKS))
+            part, whole = spread(reading, most, most * DEEP if shard.kind == "packed" else most)
+            self._whole = self._whole and whole
             if shard.is_stream and not self._options.background:
                 self._streams[number] = part, reading
             else:
@@ -298,6 +296,19 @@ class _Work:
                 f"the scan's state cannot be written to {self._folder}: {error.strerror or error}",
                 hint="free space, or name another place with --state",
             ) from error
+
+
+def spread(blocks: Iterable[Block], most: int, deep: int) -> tuple[list[Block], bool]:
+    """Return so many blocks that lie evenly among the first ``deep``, and whether these are all."""
+    kept: list[Block] = []
+    step, n_read = 1, 0
+    for block in itertools.islice(blocks, deep):
+        if n_read % step == 0:
+            kept.append(block)
+        if len(kept) > most:
+            kept, step = kept[::2], step * 2
+        n_read += 1
+    return kept, step == 1 and n_read < deep
 
 
 def _holds(block: Block, searcher: Searcher) -> NDArray[np.bool_]:

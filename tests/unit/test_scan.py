@@ -13,7 +13,7 @@ from reasonbench.corpus.decoys import make_decoys
 from reasonbench.corpus.fields import Selection
 from reasonbench.corpus.items import Item
 from reasonbench.corpus.jobs import ShardSearch
-from reasonbench.corpus.scan import SAMPLE_BYTES, ScanOptions, scan
+from reasonbench.corpus.scan import SAMPLE_BYTES, ScanOptions, scan, spread
 from reasonbench.corpus.shards import LONG
 from reasonbench.corpus.sources import expand
 from reasonbench.errors import SpecError, TraceError
@@ -375,6 +375,23 @@ def test_a_background_is_what_chance_is_measured_on(leak, traces, tmp_path):
     # renumbered copies and halves hold too little of their items to be left out
     assert 0 < alone[1] <= len(leak.planted)
     assert traces.stat().st_size < SAMPLE_BYTES
+
+
+@pytest.mark.parametrize(
+    ("n", "most", "deep", "wanted", "whole"),
+    [
+        (0, 8, 64, [], True),
+        (5, 8, 8, [0, 1, 2, 3, 4], True),
+        (8, 8, 8, list(range(8)), False),
+        (30, 3, 3, [0, 1, 2], False),
+        (22, 8, 64, [0, 4, 8, 12, 16, 20], False),
+        (100, 8, 64, [0, 8, 16, 24, 32, 40, 48, 56], False),
+    ],
+)
+def test_the_blocks_of_a_sample_lie_evenly_in_what_is_read(n, most, deep, wanted, whole):
+    read = iter(range(n))
+    assert spread(read, most, deep) == (wanted, whole)
+    assert next(read, n) == min(n, deep)
 
 
 def test_only_named_fields_are_looked_at(leak, traces):
