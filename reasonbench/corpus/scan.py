@@ -194,7 +194,10 @@ class _Work:
         if calibration is None or (encoder and meaning is None):
             blocks = self._sample()
             if calibration is None:
-                calibration = calibrate(self._items, blocks, self._known_share(blocks))
+                known = 0.0
+                if not self._options.background:
+                    known = known_share(self._shards, blocks, whole=self._whole)
+                calibration = calibrate(self._items, blocks, known)
                 if index is not None:
                     with self._keeping():
                         saved.save(calibration, index)
@@ -204,15 +207,6 @@ class _Work:
                     with self._keeping():
                         meaning.save(kept)
         return Job(calibration, self._items, self._read, meaning, index)
-
-    def _known_share(self, blocks: Sequence[Block]) -> float:
-        """Return the share of the traces that the background is."""
-        if self._options.background:
-            return 0.0
-        if self._whole:
-            return 1.0
-        size = sum(shard.size for shard in self._shards)
-        return min(sum(block.n_bytes for block in blocks) / size, 1.0) if size else 0.0
 
     def _meaning(
         self, encoder: Encoder, calibration: Calibration, blocks: Sequence[Block]
@@ -296,6 +290,22 @@ class _Work:
                 f"the scan's state cannot be written to {self._folder}: {error.strerror or error}",
                 hint="free space, or name another place with --state",
             ) from error
+
+
+def known_share(shards: Sequence[Shard], blocks: Sequence[Block], *, whole: bool) -> float:
+    """Return the share of all shards that some blocks are; 0 where nobody can know.
+
+    Args:
+        shards: the traces.
+        blocks: what was read of them.
+        whole: whether that is all.
+    """
+    if whole:
+        return 1.0
+    if any(shard.kind in ("hub", "stream") for shard in shards):
+        return 0.0
+    size = sum(shard.size for shard in shards)
+    return min(sum(block.n_bytes for block in blocks) / size, 1.0) if size else 0.0
 
 
 def spread(blocks: Iterable[Block], most: int, deep: int) -> tuple[list[Block], bool]:

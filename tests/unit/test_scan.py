@@ -9,13 +9,15 @@ import scan_reference as reference
 from scan_world import FORMS, World, write_jsonl
 
 from reasonbench import tasks
+from reasonbench.corpus.calibrate import calibrate
 from reasonbench.corpus.decoys import make_decoys
 from reasonbench.corpus.fields import Selection
 from reasonbench.corpus.items import Item
 from reasonbench.corpus.jobs import ShardSearch
-from reasonbench.corpus.scan import SAMPLE_BYTES, ScanOptions, scan, spread
+from reasonbench.corpus.scan import SAMPLE_BYTES, ScanOptions, known_share, scan, spread
 from reasonbench.corpus.shards import LONG
 from reasonbench.corpus.sources import expand
+from reasonbench.corpus.sources_shards import Shard
 from reasonbench.errors import SpecError, TraceError
 from reasonbench.resources import embedded_traces
 from reasonbench.searched import item_of
@@ -375,6 +377,33 @@ def test_a_background_is_what_chance_is_measured_on(leak, traces, tmp_path):
     # renumbered copies and halves hold too little of their items to be left out
     assert 0 < alone[1] <= len(leak.planted)
     assert traces.stat().st_size < SAMPLE_BYTES
+
+
+def test_the_share_of_the_traces_that_a_null_is_from_is_their_bytes(leak, tmp_path, monkeypatch):
+    path = write_jsonl(tmp_path / "traces.jsonl", leak.records)
+    shards = shards_of(path, range_bytes=200_000)
+    blocks = [block for shard in shards[:2] for block in shard.blocks()]
+    share = known_share(shards, blocks, whole=False)
+    assert share == pytest.approx(400_000 / path.stat().st_size, rel=0.1)
+    assert known_share(shards, blocks, whole=True) == 1
+    for kind in ("hub", "stream"):  # of which nobody knows how much there is
+        unknown = [*shards, Shard(kind, "more", "more", 0)]
+        assert known_share(unknown, blocks, whole=False) == 0
+    assert known_share([], [], whole=False) == 0
+
+
+@pytest.mark.parametrize("background", [False, True])
+def test_another_text_is_no_part_of_the_traces(leak, traces, monkeypatch, background):
+    known = []
+
+    def calibrated(items, blocks, share):
+        known.append(share)
+        return calibrate(items, blocks, share)
+
+    monkeypatch.setattr("reasonbench.corpus.scan.calibrate", calibrated)
+    shards = shards_of(traces)
+    scan(shards, leak.items, ScanOptions(background=tuple(shards) if background else ()))
+    assert known == [0.0 if background else 1.0]
 
 
 @pytest.mark.parametrize(
