@@ -23,7 +23,6 @@ Traces that repeat are kinder to caches and branch predictors than as many diffe
 
 import argparse
 import importlib.util
-import itertools
 import json
 import os
 import random
@@ -82,11 +81,10 @@ def stage_one(traces, items):
 
     shards = sources.expand([str(traces)])
     items = read_items(Path(items))
-    sample = []
-    for shard in shards:
-        count = max(scan.SAMPLE_BYTES // 2**20 // len(shards), 1)
-        sample.extend(itertools.islice(shard.blocks(), count))
-    calibration = calibrate([*items, *make_decoys(items)], sample)
+    every = [*items, *make_decoys(items)]
+    work = scan._Work(shards, items, every, scan.ScanOptions(), lambda _bytes: None)
+    sample = work._sample()
+    calibration = calibrate(every, sample)
     arrays = calibration.arrays
     never = arrays._replace(
         need=np.full_like(arrays.need, np.inf), rare_starts=np.zeros_like(arrays.rare_starts)
@@ -282,7 +280,7 @@ def apart(command, megabytes):
     """Return the MB/s of two scans at once: what this machine's processors give at most."""
     cpus = processors(2).split(",")
     both = [started(command, cpu) for cpu in cpus]
-    return sum(megabytes / told(process)["wall"] for process in both)
+    return 2 * megabytes / max(told(process)["wall"] for process in both)
 
 
 def python_set(traces, items):

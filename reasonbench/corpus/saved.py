@@ -1,6 +1,7 @@
 """A calibrated index as one file that every process maps into its memory."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -16,6 +17,8 @@ from reasonbench.corpus.tail import Tail
 
 VERSION = 4
 """Of the file."""
+_END = b"the end"
+"""Last bytes of the file: a machine that lost power may have left zeros in their place."""
 _ALIGNED = 64
 """Bytes of which each array begins at a multiple."""
 
@@ -24,11 +27,15 @@ def save(calibration: Calibration, folder: Path) -> None:
     """Write an index to a folder; ``about.json`` comes last, and makes it whole."""
     folder.mkdir(parents=True, exist_ok=True)
     places: list[tuple[str, tuple[int, ...], int]] = []
-    with open(folder / "arrays.bin", "wb") as file:
+    partial = folder / f"arrays.{os.getpid()}.partial"
+    with open(partial, "wb") as file:
         for array in _leaves((calibration.arrays, calibration.units, calibration.searchable)):
             file.write(bytes(-file.tell() % _ALIGNED))
             places.append((array.dtype.str, array.shape, file.tell()))
             file.write(np.ascontiguousarray(array).data)
+        file.write(_END)
+    # not in place: another scan may have the one that is there in its memory
+    partial.replace(folder / "arrays.bin")
     about = {
         "version": VERSION,
         "places": places,
@@ -36,7 +43,7 @@ def save(calibration: Calibration, folder: Path) -> None:
         "n_records": calibration.n_records,
         "n_held_out": calibration.n_held_out,
     }
-    partial = folder / "about.partial"
+    partial = folder / f"about.{os.getpid()}.partial"
     partial.write_text(json.dumps(about))
     partial.replace(folder / "about.json")
 
@@ -45,10 +52,12 @@ def load(folder: Path) -> Calibration | None:
     """Return the index in a folder, or None where there is no whole one of this version."""
     try:
         about = json.loads((folder / "about.json").read_text())
-        if about.get("version") != VERSION:
+        if about["version"] != VERSION:
             return None
         # copy on write: a read-only array would be another type to the compiler
         data = np.memmap(folder / "arrays.bin", np.uint8, mode="c")
+        if data[-len(_END) :].tobytes() != _END:
+            return None
         arrays = iter([np.ndarray(shape, dtype, data, at) for dtype, shape, at in about["places"]])
         return Calibration(
             _filled(Arrays, arrays),
@@ -58,8 +67,7 @@ def load(folder: Path) -> Calibration | None:
             about["n_records"],
             about["n_held_out"],
         )
-    except (OSError, ValueError, TypeError, LookupError):
-        # a machine that lost power keeps names of files whose bytes it has not written
+    except (OSError, ValueError, TypeError, LookupError, StopIteration):
         return None
 
 

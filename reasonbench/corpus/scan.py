@@ -8,7 +8,6 @@ which the traces are named.
 """
 
 import contextlib
-import itertools
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -60,10 +59,10 @@ VERSION = 3
 """Of the search; another one starts scans anew."""
 SAMPLE_BYTES = 8 * 2**20
 """Bytes of the traces that a scan is calibrated on, unpacked."""
-SAMPLE_BLOCKS = 8
-"""Blocks that these are; they come from as many shards at most."""
+SAMPLE_SHARDS = 8
+"""Shards that they come from at most."""
 DEEP = 8
-"""Blocks of a packed file that are read for one of them: it cannot be entered in the middle."""
+"""Times as much is read of a packed file: it cannot be entered in the middle."""
 
 
 class ScanOptions(NamedTuple):
@@ -107,7 +106,7 @@ def scan(
     if not items:
         raise SpecError("there are no items to search for", hint="name a task or a file of items")
     if not is_kept(search):
-        options.tell("compiling the search, once on this machine: about 20 s")
+        options.tell("compiling the search: about 20 s, and kept for the next one where it can be")
     shards = sorted(shards, key=lambda shard: (shard.document, shard.begin, shard.key))
     decoys = make_decoys(items) if options.decoys is None else list(options.decoys)
     everything = [*items, *decoys]
@@ -177,7 +176,8 @@ class _Work:
     def executor(self) -> Iterator[Executor | None]:
         """Start the workers, where there will be some; they get ready while the index is made."""
         options = self._options
-        workers = min(options.workers, sum(not shard.is_stream for shard in self._shards))
+        owed = (n for n, shard in enumerate(self._shards) if not shard.is_stream)
+        workers = min(options.workers, sum(not self._is_kept(n) for n in owed))
         if options.executor is not None or workers < 2:
             yield options.executor
         else:
@@ -223,17 +223,18 @@ class _Work:
         return meaning
 
     def _sample(self) -> list[Block]:
-        """Return the background: the first blocks of shards that lie evenly among all."""
+        """Return the background: blocks of shards that lie evenly among all."""
         wanted = self._options.background or self._shards
-        count = min(SAMPLE_BLOCKS, len(wanted))
+        count = min(SAMPLE_SHARDS, len(wanted))
         numbers = sorted({i * len(wanted) // count for i in range(count)}) if count else []
-        most = -(-SAMPLE_BLOCKS // max(len(numbers), 1))
+        read = self._read._replace(block_bytes=SAMPLE_BYTES // SAMPLE_SHARDS)
         blocks: list[Block] = []
         self._whole = len(numbers) == len(wanted)
         for number in numbers:
             shard = wanted[number]
-            reading = shard.blocks(self._read._replace(block_bytes=SAMPLE_BYTES // SAMPLE_BLOCKS))
-            part, whole = spread(reading, most, most * DEEP if shard.kind == "packed" else most)
+            reading = shard.blocks(read)
+            size = SAMPLE_BYTES / len(numbers)
+            part, whole = spread(reading, size, DEEP * size if shard.kind == "packed" else size)
             self._whole = self._whole and whole
             if shard.is_stream and not self._options.background:
                 self._streams[number] = part, reading
@@ -263,6 +264,9 @@ class _Work:
             self._keep(number, result)
             results[number] = result
         return [results[number] for number in range(len(self._shards))]
+
+    def _is_kept(self, number: int) -> bool:
+        return self._folder is not None and (self._folder / f"{number}.msgpack").exists()
 
     def _known(self, number: int) -> Searched | None:
         if self._folder is None:
@@ -308,17 +312,25 @@ def known_share(shards: Sequence[Shard], blocks: Sequence[Block], *, whole: bool
     return min(sum(block.n_bytes for block in blocks) / size, 1.0) if size else 0.0
 
 
-def spread(blocks: Iterable[Block], most: int, deep: int) -> tuple[list[Block], bool]:
-    """Return so many blocks that lie evenly among the first ``deep``, and whether these are all."""
+def spread(blocks: Iterable[Block], size: float, deep: float) -> tuple[list[Block], bool]:
+    """Return blocks that lie evenly among the first, and whether these are all.
+
+    Args:
+        blocks: in their order; read no further than needed.
+        size: bytes of text that are wanted, about.
+        deep: bytes of text that are read, about.
+    """
     kept: list[Block] = []
-    step, n_read = 1, 0
-    for block in itertools.islice(blocks, deep):
-        if n_read % step == 0:
+    step, n_bytes = 1, 0
+    for number, block in enumerate(blocks):
+        if number % step == 0:
             kept.append(block)
-        if len(kept) > most:
+        if len(kept) > 1 and sum(b.data.size for b in kept) > 1.25 * size:
             kept, step = kept[::2], step * 2
-        n_read += 1
-    return kept, step == 1 and n_read < deep
+        n_bytes += block.data.size
+        if n_bytes > 0.9 * deep:  # a block ends with a line, a little short of its size
+            return kept, False
+    return kept, step == 1
 
 
 def _holds(block: Block, searcher: Searcher) -> NDArray[np.bool_]:

@@ -1,11 +1,13 @@
 """What every worker of a scan needs, imported and its kernels loaded: workers are forked from it.
 
-A process that imports this alone takes about a second for it, while the index is made.
+The process that imports this is there for nothing else; it takes about a second for it, while the
+index is made.
 """
 
 import contextlib
 import gc
 import json
+import signal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -33,6 +35,8 @@ def _load() -> None:
         ShardSearch(Job(calibration, items, read)).search(shard, lambda _bytes: None)
 
 
+# Ctrl-C is for the process that scans, and this may take 20 s where it compiles
+signal.signal(signal.SIGINT, signal.SIG_IGN)
 # What cannot be loaded beforehand is loaded when it is used.
 with contextlib.suppress(Exception):
     _load()

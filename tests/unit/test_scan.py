@@ -5,6 +5,7 @@ import itertools
 import json
 import resource
 
+import numpy as np
 import pytest
 import scan_reference as reference
 from scan_world import FORMS, World, write_jsonl
@@ -408,21 +409,33 @@ def test_another_text_is_no_part_of_the_traces(leak, traces, monkeypatch, backgr
     assert known == [0.0 if background else 1.0]
 
 
+class Piece:
+    """What a sample looks at of a block."""
+
+    def __init__(self, number, size):
+        self.number, self.data = number, np.zeros(size, np.uint8)
+
+
 @pytest.mark.parametrize(
-    ("n", "most", "deep", "wanted", "whole"),
+    ("n", "each", "size", "deep", "wanted"),
     [
-        (0, 8, 64, [], True),
-        (5, 8, 8, [0, 1, 2, 3, 4], True),
-        (8, 8, 8, list(range(8)), False),
-        (30, 3, 3, [0, 1, 2], False),
-        (22, 8, 64, [0, 4, 8, 12, 16, 20], False),
-        (100, 8, 64, [0, 8, 16, 24, 32, 40, 48, 56], False),
+        (0, 100, 800, 6400, []),
+        (5, 99, 800, 800, [0, 1, 2, 3, 4]),
+        (30, 99, 800, 800, list(range(8))),
+        (30, 99, 100, 100, [0]),
+        (30, 99, 267, 267, [0, 1, 2]),
+        (22, 99, 800, 6400, [0, 4, 8, 12, 16, 20]),
+        (100, 99, 800, 6400, [0, 8, 16, 24, 32, 40, 48, 56]),
+        (3, 8000, 100, 800, [0]),
+        (500, 1, 100, 100, list(range(91))),
     ],
 )
-def test_the_blocks_of_a_sample_lie_evenly_in_what_is_read(n, most, deep, wanted, whole):
-    read = iter(range(n))
-    assert spread(read, most, deep) == (wanted, whole)
-    assert next(read, n) == min(n, deep)
+def test_the_blocks_of_a_sample_lie_evenly_in_what_is_read(n, each, size, deep, wanted):
+    read = iter([Piece(number, each) for number in range(n)])
+    kept, are_all = spread(read, size, deep)
+    assert [piece.number for piece in kept] == wanted
+    assert are_all == (len(wanted) == n)
+    assert sum(1 for _ in read) == max(n - int(0.9 * deep / each) - 1, 0)
 
 
 def test_only_named_fields_are_looked_at(leak, traces):

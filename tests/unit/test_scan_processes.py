@@ -55,10 +55,11 @@ def scanning(tmp_path):
     try:
         assert process.stdout.readline() == "on\n"
         children = psutil.Process(process.pid).children(recursive=True)
+        assert len(folders(tmp_path)) == 1
         yield process, children, tmp_path
     finally:
-        for one in [*children, psutil.Process()]:
-            if one.pid != os.getpid() and one.is_running():
+        for one in children:
+            if one.is_running():
                 one.kill()
         process.kill()
         process.communicate()
@@ -128,14 +129,31 @@ def test_a_folder_for_temporary_files_that_is_full_is_told_in_a_sentence(tmp_pat
     def refuse(*_args, **_named):
         raise OSError(28, "No space left on device")
 
-    with monkeypatch.context() as patch:
-        patch.setattr("reasonbench.corpus.processes.mkdtemp", refuse)
-        with pytest.raises(TraceError, match="cannot be started: No space left"):
-            scan(shards, world.items(5), ScanOptions(workers=2))
-    monkeypatch.setattr("reasonbench.corpus.saved.save", refuse)
-    with pytest.raises(TraceError, match=r"index cannot be kept in .*: No space left") as error:
-        scan(shards, world.items(5), ScanOptions(workers=2))
-    assert "TMPDIR" in error.value.hint
+    for name in ("processes.mkdtemp", "saved.save"):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"reasonbench.corpus.{name}", refuse)
+            with pytest.raises(TraceError, match=r"index cannot be kept in .*: No space") as error:
+                scan(shards, world.items(5), ScanOptions(workers=2))
+            assert "TMPDIR" in error.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("processes.forkserver.ensure_running", BlockingIOError(11, "Try again")),
+        ("processes.ProcessPoolExecutor", OSError(24, "Too many open files")),
+        ("processes.threading.Thread.start", RuntimeError("can't start new thread")),
+    ],
+)
+def test_what_is_needed_to_start_them_and_cannot_be_had_is_told(tmp_path, monkeypatch, name, error):
+    def refuse(*_args, **_named):
+        raise error
+
+    world = World(4)
+    path = write_jsonl(tmp_path / "traces.jsonl", world.records(20))
+    monkeypatch.setattr(f"reasonbench.corpus.{name}", refuse)
+    with pytest.raises(TraceError, match="processes of the scan cannot be started: "):
+        scan(expand([str(path)], range_bytes=10_000), world.items(5), ScanOptions(workers=2))
 
 
 @pytest.mark.parametrize(
